@@ -1,0 +1,1 @@
+"""The reading path: from a file to findings, without torch and without Django."""

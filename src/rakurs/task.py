@@ -1,0 +1,134 @@
+"""A task: views, labels, activation, preprocessing and rules of the operating points; data that knows no weights."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from rakurs.errors import TaskError
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=64)]
+Titles = dict[Literal["en", "ru"], str]
+
+
+class _Declaration(BaseModel):
+    """Strict and frozen: no conversion of types, no unknown key."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Preprocess(_Declaration):
+    """How an image becomes the network's input.
+
+    `rows` and `columns` in pixels; `mean` and `std` per channel, in grey values 0..1. `fit = "pad"`
+    keeps the whole image and fills the rest with 0; `fit = "crop"` fills the input and cuts what
+    stands over, centred.
+    """
+
+    channels: Literal[1, 3]
+    rows: int = Field(ge=32, le=4096)
+    columns: int = Field(ge=32, le=4096)
+    fit: Literal["pad", "crop"]
+    mean: list[float]
+    std: list[Annotated[float, Field(gt=0)]]
+
+    @model_validator(mode="after")
+    def _one_value_per_channel(self) -> Self:
+        if not len(self.mean) == len(self.std) == self.channels:
+            raise ValueError(f"mean and std need {self.channels} values, one per channel")
+        return self
+
+
+class View(_Declaration):
+    """One way of imaging the subject; `dicom` lists the values of View Position (0018,5101) that mean it."""
+
+    name: Name
+    title: Titles = Field(default_factory=dict)
+    required: bool = False
+    dicom: list[str] = Field(default_factory=list)
+
+
+class Label(_Declaration):
+    """One thing that may hold for a study; `sources` (in TOML: `from`) are a data set's labels that mean this one."""
+
+    name: Name
+    title: Titles = Field(default_factory=dict)
+    sources: list[str] = Field(default_factory=list, alias="from")
+    code: list[str] | None = Field(default=None, min_length=3, max_length=3)
+
+    @property
+    def source_names(self) -> list[str]:
+        """A data set's labels that mean this one: `from`, or the label's own name."""
+        return self.sources or [self.name]
+
+
+class OperatingPoint(_Declaration):
+    """A rule that picks a threshold per label: the best other value at which `criterion` is `at_least` this."""
+
+    name: Name
+    criterion: Literal["sensitivity", "specificity"]
+    at_least: float = Field(gt=0, lt=1)
+
+
+class Task(_Declaration):
+    """Everything that a reader must know of a task, except what was learned and measured."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    name: Name
+    version: str = Field(pattern=r"^[0-9A-Za-z.+-]{1,32}$")
+    title: Titles
+    intended_use: Titles
+    modalities: list[str] = Field(default_factory=list)
+    body_parts: list[str] = Field(default_factory=list)
+    activation: Literal["sigmoid", "softmax"]
+    preprocess: Preprocess
+    views: list[View] = Field(min_length=1)
+    labels: list[Label] = Field(min_length=1)
+    operating_points: list[OperatingPoint] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        for kind in ("views", "labels", "operating_points"):
+            names = [entry.name for entry in getattr(self, kind)]
+            if len(set(names)) < len(names):
+                raise ValueError(f"two {kind} have the same name")
+        if not any(view.required for view in self.views):
+            raise ValueError("at least one view must be required")
+        return self
+
+    def view(self, name: str) -> View:
+        """The view of this name.
+
+        Raises:
+            TaskError: the task has no such view.
+        """
+        for view in self.views:
+            if view.name == name:
+                return view
+        raise TaskError(f"The task '{self.name}' has no view '{name}'; it has: {', '.join(v.name for v in self.views)}.")
+
+
+def title_of(entry: View | Label | Task, language: str = "en") -> str:
+    """The title in `language`, else in English, else the name."""
+    titles: dict[str, str] = {**entry.title}
+    return titles.get(language) or titles.get("en") or entry.name
+
+
+def read_task(path: Path) -> Task:
+    """Read and check a task file (TOML).
+
+    Raises:
+        TaskError: the file is missing, is not TOML, or breaks a rule; the sentence names each broken field.
+    """
+    try:
+        return Task.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise TaskError(f"There is no task file {path.name} in {path.parent}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TaskError(f"{path.name} is not valid TOML: {error}.") from None
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'task'}: {fault['msg']}" for fault in error.errors())
+        raise TaskError(f"{path.name} is not a valid task: {faults}.") from None
