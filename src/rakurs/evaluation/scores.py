@@ -1,0 +1,118 @@
+"""The table of numbers that a pack publishes of itself, ready for JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rakurs.errors import UsageError
+from rakurs.evaluation.answers import BoolArray, FloatArray, IntArray, checked_probabilities
+from rakurs.evaluation.calibration import brier, expected_calibration_error
+from rakurs.evaluation.intervals import Interval, bootstrap_interval
+from rakurs.evaluation.ranking import auprc_of_counts, auroc_of_counts, counts, places
+from rakurs.evaluation.thresholds import sensitivity_specificity
+
+Thresholds = Mapping[str, Mapping[str, float]]
+
+
+def score_labels(
+    truth: BoolArray,
+    probability: FloatArray,
+    *,
+    labels: Sequence[str],
+    patients: npt.ArrayLike,
+    thresholds: Thresholds,
+    samples: int = 1000,
+    seed: int,
+) -> dict[str, Any]:
+    """Everything published of a set of answers: `{"labels": {label: ...}, "mean": ...}`.
+
+    `truth` and `probability` (n, labels), probabilities in 0..1; `patients` (n,) says whose each study is;
+    `thresholds[point][label]` was measured on other studies, and a point may leave labels out. An interval is
+    `{"value", "low", "high"}` at 95 %, drawn by patient; what cannot be measured is None. The mean is over the labels
+    that have both classes.
+
+    Raises:
+        UsageError: as `checked_probabilities` for a label; the shapes do not agree; or a threshold is for a label
+            that is not there.
+    """
+    truth, probability, members = np.asarray(truth), np.asarray(probability, np.float64), np.asarray(patients)
+    _check_agreement(truth, probability, labels=labels, members=members, thresholds=thresholds)
+    areas = bootstrap_interval(_areas(truth, probability), groups=members, samples=samples, seed=seed)
+    table = {}
+    for column, label in enumerate(labels):
+        points = {name: point[label] for name, point in thresholds.items() if label in point}
+        row = _label_row(truth[:, column], probability[:, column], points=points, patients=members)
+        table[label] = {**row, **_area_rows(areas, column=column)}
+    ece = float(np.mean([row["ece"] for row in table.values()]))
+    return {"labels": table, "mean": {**_area_rows(areas, column=len(labels)), "ece": ece}}
+
+
+def to_json(interval: Interval[float]) -> dict[str, float | None]:
+    """The interval as `{"value", "low", "high"}`, with None for NaN, which JSON does not know."""
+    named = {"value": interval.value, "low": interval.low, "high": interval.high}
+    return {name: None if math.isnan(number) else float(number) for name, number in named.items()}
+
+
+def _areas(truth: BoolArray, probability: FloatArray) -> Callable[[IntArray], FloatArray]:
+    """A statistic for the bootstrap: AUROC and AUPRC of every label and, last, their mean: (2, labels + 1).
+
+    The mean is always over the same labels, those with both classes in the whole set; a resample that lost one of
+    them has no mean.
+    """
+    columns = [places(column) for column in probability.T]
+    both_classes = truth.any(axis=0) & ~truth.all(axis=0)
+
+    def areas(index: IntArray) -> FloatArray:
+        of_label = np.empty((2, len(columns)))
+        for column, place in enumerate(columns):
+            at_place = counts(truth[index, column], place[index])
+            of_label[:, column] = auroc_of_counts(*at_place), auprc_of_counts(*at_place)
+        mean = of_label[:, both_classes].mean(axis=1) if both_classes.any() else np.full(2, np.nan)
+        return np.column_stack([of_label, mean])
+
+    return areas
+
+
+def _area_rows(areas: Interval[FloatArray], *, column: int) -> dict[str, Any]:
+    bounds = np.stack([areas.value, areas.low, areas.high], axis=-1)[:, column]  # (measure, bound)
+    return {name: to_json(Interval(*map(float, row))) for name, row in zip(("auroc", "auprc"), bounds, strict=True)}
+
+
+def _label_row(
+    truth: BoolArray, probability: FloatArray, *, points: Mapping[str, float], patients: npt.NDArray[np.generic]
+) -> dict[str, Any]:
+    operating_points = {}
+    for name, threshold in points.items():
+        sensitivity, specificity = sensitivity_specificity(truth, probability, threshold=threshold, groups=patients)
+        measured = {"sensitivity": to_json(sensitivity), "specificity": to_json(specificity)}
+        operating_points[name] = {"threshold": float(threshold), **measured}
+    return {
+        "positives": int(truth.sum()),
+        "ece": expected_calibration_error(truth, probability),
+        "brier": brier(truth, probability),
+        "operating_points": operating_points,
+    }
+
+
+def _check_agreement(
+    truth: BoolArray,
+    probability: FloatArray,
+    *,
+    labels: Sequence[str],
+    members: npt.NDArray[np.generic],
+    thresholds: Thresholds,
+) -> None:
+    if truth.ndim != 2 or truth.shape != probability.shape or truth.shape != (members.size, len(labels)) or not labels:
+        raise UsageError(
+            f"Got truth {truth.shape}, probabilities {probability.shape}, {members.size} patients and {len(labels)} "
+            "labels; expected (n, labels) twice, one patient for each of n and one label for each column."
+        )
+    checked_probabilities(truth.ravel(), probability.ravel())
+    unknown = {label for point in thresholds.values() for label in point} - set(labels)
+    if unknown:
+        raise UsageError(f"Got thresholds for {', '.join(sorted(unknown))}; expected only {', '.join(labels)}.")
