@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -108,12 +109,14 @@ class Task(_Declaration):
         for view in self.views:
             if view.name == name:
                 return view
-        raise TaskError(f"The task '{self.name}' has no view '{name}'; it has: {', '.join(v.name for v in self.views)}.")
+        raise TaskError(
+            f"The task '{self.name}' has no view '{name}'; it has: {', '.join(v.name for v in self.views)}."
+        )
 
 
 def title_of(entry: View | Label | Task, language: str = "en") -> str:
     """The title in `language`, else in English, else the name."""
-    titles: dict[str, str] = {**entry.title}
+    titles: Mapping[str, str] = {str(key): title for key, title in entry.title.items()}
     return titles.get(language) or titles.get("en") or entry.name
 
 
