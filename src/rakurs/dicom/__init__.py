@@ -1,0 +1,1 @@
+"""DICOM: pixels, de-identification, objects, the node and DICOMweb."""
