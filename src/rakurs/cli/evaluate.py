@@ -85,10 +85,13 @@ def _tune(folder: Path, films: Films, *, split: str, data_set: str, accept: tupl
 def _measure(
     folder: Path, films: Films, *, split: str, data_set: str, peer: Path | None, record: bool, figure: Path | None
 ) -> None:
+    from rakurs.errors import UsageError
     from rakurs.evaluation.report import draw_curves, measure_pack, peer_answers, score_answers, scores_table
     from rakurs.pack import read_pack, write_measured
 
     pack = read_pack(folder)
+    if record and pack.measured is None:
+        raise UsageError("The pack has no measured.json to record scores in; measure its thresholds with --tune first.")
     with report_progress() as progress:
         answers = {pack.task.name: measure_pack(pack, films, progress=progress)}
     if peer is not None:

@@ -21,7 +21,7 @@ def report_progress(*, after_s: float = 0.0) -> Iterator[Callable[[str, int, int
     entered = time.monotonic()
     doing, began, shown = "", entered, 0.0
 
-    def show(what: str, done: int, total: int) -> None:
+    def show(what: str, done: int, total: int) -> None:  # noqa: PLR0917 - three that belong together
         nonlocal doing, began, shown
         now = time.monotonic()
         if total == 0:

@@ -1,0 +1,29 @@
+"""The command line: one module per command, heavy imports inside the command."""
+
+from __future__ import annotations
+
+import click
+
+import rakurs
+from rakurs.cli.lazy import LazyGroup
+
+
+@click.group(
+    cls=LazyGroup,
+    commands_at={
+        "read": "rakurs.cli.read:read",
+        "packs": "rakurs.cli.packs:packs",
+        "train": "rakurs.cli.train:train",
+        "export": "rakurs.cli.export:export",
+        "evaluate": "rakurs.cli.evaluate:evaluate",
+    },
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(rakurs.__version__, prog_name="rakurs")
+def rakurs_command() -> None:
+    """A second opinion on an image, or on several views of one subject; decision support, not a diagnosis."""
+
+
+def main() -> None:
+    """The entry point of the program `rakurs`."""
+    rakurs_command(prog_name="rakurs")
