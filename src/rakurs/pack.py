@@ -7,9 +7,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rakurs.errors import PackError
 from rakurs.task import Task, read_task
@@ -19,7 +19,7 @@ PACKS_VARIABLE = "RAKURS_PACKS"
 
 
 class _Measurement(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
 
 
 class Interval(_Measurement):
@@ -57,6 +57,12 @@ class Probe(_Measurement):
     bias: list[float]
     limit: float = Field(gt=0, le=1)
 
+    @model_validator(mode="after")
+    def _one_row_per_kind(self) -> Self:
+        if not len(self.kinds) == len(self.weights) == len(self.bias) or len({len(row) for row in self.weights}) > 1:
+            raise ValueError(f"weights and bias need {len(self.kinds)} rows of one length, one per kind")
+        return self
+
 
 class Gate(_Measurement):
     """The limits of what a view's network may read.
@@ -80,7 +86,7 @@ class Measured(_Measurement):
     networks: dict[str, str]
     validation: dict[str, Any] = Field(default_factory=dict)
     calibration: dict[str, dict[str, Calibration]] | None = None
-    fusion: dict[str, float] = Field(default_factory=dict)
+    fusion: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     operating_points: dict[str, dict[str, Threshold]] = Field(default_factory=dict)
     gate: dict[str, Gate] = Field(default_factory=dict)
     scores: list[dict[str, Any]] = Field(default_factory=list)

@@ -44,7 +44,8 @@ def read_index(path: Path, task: Task) -> dict[str, Films]:
     """Read an index and give its films per split, with the truth of the task's labels.
 
     Raises:
-        UsageError: the file or a column is missing, a number is none, or a patient stands in two splits.
+        UsageError: the file or a column is missing, a row is short, a number is none, or a patient stands in two
+            splits.
     """
     rows = _read_rows(path)
     _refuse_shared_patients(rows)
@@ -56,11 +57,14 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(newline="", encoding="utf-8") as lines:
             rows = list(csv.DictReader(lines))
-    except OSError:
+    except (OSError, UnicodeDecodeError, csv.Error):
         raise UsageError(f"The index {path.name} cannot be read in {path.parent}.") from None
     missing = [column for column in COLUMNS if not rows or column not in rows[0]]
     if missing:
         raise UsageError(f"The index {path.name} has no rows or lacks the columns: {', '.join(missing)}.")
+    short = [place for place, row in enumerate(rows, start=1) if any(row[column] is None for column in COLUMNS)]
+    if short:
+        raise UsageError(f"The index {path.name} has too few values in {len(short)} rows; the first is row {short[0]}.")
     return rows
 
 
@@ -99,8 +103,10 @@ def answer_films(
     """What a network says of n films: logits float32 (n, labels) and embeddings float32 (n, d).
 
     Raises:
-        UsageError: some images cannot be read; the sentence counts them and names the first.
+        UsageError: there are no films, or some images cannot be read; the sentence counts them and names the first.
     """
+    if not files:
+        raise UsageError("Got no films; expected at least one. Check the split, and the folder that is to be accepted.")
     logits, embeddings = [], []
     for images in _batches(_prepared(files, preprocess, progress=progress), change):
         answers = network.run(images)

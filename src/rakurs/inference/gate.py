@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from rakurs.errors import Refusal, RefusalCode
@@ -39,7 +41,7 @@ def _check_header(source: Source, task: Task) -> None:
     if source.modality and task.modalities and source.modality not in task.modalities:
         raise Refusal(
             RefusalCode.WRONG_MODALITY,
-            got=f"the modality {source.modality}",
+            got=f"the modality {_shown(source.modality)}",
             expected=f"one of {', '.join(task.modalities)}",
             remedy="Send an image of that kind.",
         )
@@ -54,7 +56,7 @@ def _check_header(source: Source, task: Task) -> None:
 
 def _shown(value: str) -> str:
     """A header's code string as it may be logged: PS3.5 allows it upper-case letters, digits, space and underscore."""
-    return value if len(value) <= 16 and value.replace(" ", "").replace("_", "").isalnum() else "(not a code)"
+    return value if re.fullmatch("[A-Z0-9 _]{1,16}", value) else "(not a code)"
 
 
 def _check_view_position(source: Source, *, task: Task, view: View) -> None:

@@ -15,6 +15,7 @@ from rakurs.task import Task
 
 INPUT = "image"
 OUTPUTS = ("logits", "heat_maps", "embedding")
+FLOAT32 = "tensor(float)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +76,11 @@ def contract_faults(session: onnxruntime.InferenceSession, task: Task) -> list[s
         faults.append(
             f"the inputs are {inputs}, expected one '{INPUT}' (n, {wanted.channels}, {wanted.rows}, {wanted.columns})"
         )
+    faults += [
+        f"'{entry.name}' is {entry.type}, expected {FLOAT32}"
+        for entry in (*session.get_inputs(), *session.get_outputs())
+        if entry.name in (INPUT, *OUTPUTS) and entry.type != FLOAT32
+    ]
     missing = [name for name in OUTPUTS if name not in outputs]
     if missing:
         return [*faults, f"the outputs {', '.join(missing)} are missing"]

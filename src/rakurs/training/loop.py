@@ -60,8 +60,8 @@ def train(recipe: Recipe, *, task: Task, splits: dict[str, Films], out: Path, pr
     without the interruption, because every epoch draws from a generator seeded by its number.
 
     Raises:
-        TrainingError: a split is missing, a label has no film, the checkpoint belongs to another
-            recipe or task, or the loss is not finite.
+        TrainingError: a split is missing, a label has no film or every film, the checkpoint belongs
+            to another recipe or task, a stage draws less than one batch, or the loss is not finite.
     """
     _check_splits(splits, task)
     out.mkdir(parents=True, exist_ok=True)
@@ -79,11 +79,13 @@ def _check_splits(splits: dict[str, Films], task: Task) -> None:
     for split in ("train", "val"):
         if split not in splits:
             raise TrainingError(f"The index has no films in the split '{split}'.")
-        held = splits[split].truth.any(axis=0).tolist()
-        empty = [label.name for label, any_film in zip(task.labels, held, strict=True) if not any_film]
-        if empty:
+        truth = splits[split].truth
+        both = (truth.any(axis=0) & ~truth.all(axis=0)).tolist()
+        alike = [label.name for label, learnable in zip(task.labels, both, strict=True) if not learnable]
+        if alike:
             raise TrainingError(
-                f"No film of the split '{split}' has the labels {', '.join(empty)}; leave them out or merge them."
+                f"No film, or every film, of the split '{split}' has the labels {', '.join(alike)}; "
+                "leave them out or merge them."
             )
 
 
@@ -163,6 +165,8 @@ def _train_epoch(
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     batches = list(_batches(data.films, stage, generator=generator))
+    if not batches:
+        raise TrainingError(f"The stage of {stage.rows_columns} px draws less than one batch of {stage.batch} films.")
     offsets = prior_offsets(data.films)
     preprocess = training.task.preprocess
     training.network.train()
@@ -231,7 +235,8 @@ def _normalised(films: Tensor, preprocess: Preprocess) -> Tensor:
 def validate(network: torch.nn.Module, data: Data, *, preprocess: Preprocess) -> dict[str, float]:
     """Mean AUROC over the labels, for the films of each source size and as their mean.
 
-    Within one source only: a ranking across sources would reward recognising the source.
+    Within one source only: a ranking across sources would reward recognising the source. A source
+    in which no label has both classes ranks nothing, and is left out.
     """
     network.eval()
     parts = [
@@ -244,5 +249,6 @@ def validate(network: torch.nn.Module, data: Data, *, preprocess: Preprocess) ->
         rows = data.films.source_px == source_px
         truth = data.films.truth[rows]
         both = [label for label in range(truth.shape[1]) if 0 < truth[:, label].sum() < len(truth)]
-        scores[f"auroc_{source_px}"] = float(np.mean([auroc(truth[:, k], logits[rows, k]) for k in both]))
-    return {"auroc": float(np.mean(list(scores.values()))), **scores}
+        if both:
+            scores[f"auroc_{source_px}"] = float(np.mean([auroc(truth[:, k], logits[rows, k]) for k in both]))
+    return {"auroc": float(np.mean(list(scores.values()))) if scores else math.nan, **scores}
