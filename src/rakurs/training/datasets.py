@@ -22,7 +22,7 @@ def decode_films(films: Films, preprocess: Preprocess, *, cache: Path, progress:
     """
     shape = (len(films), preprocess.channels, preprocess.rows, preprocess.columns)
     if cache.exists():
-        kept = np.load(cache, mmap_mode="r")
+        kept = np.load(cache, mmap_mode="c")  # writable, though not the file: torch warns of arrays that are not
         if kept.shape == shape:
             return np.asarray(kept)
     decoded, refused = np.empty(shape, np.uint8), []

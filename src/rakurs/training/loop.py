@@ -80,8 +80,8 @@ def _check_splits(splits: dict[str, Films], task: Task) -> None:
         if split not in splits:
             raise TrainingError(f"The index has no films in the split '{split}'.")
         truth = splits[split].truth
-        both = (truth.any(axis=0) & ~truth.all(axis=0)).tolist()
-        alike = [label.name for label, learnable in zip(task.labels, both, strict=True) if not learnable]
+        positives = truth.sum(axis=0).tolist()
+        alike = [label.name for label, n in zip(task.labels, positives, strict=True) if n in {0, len(truth)}]
         if alike:
             raise TrainingError(
                 f"No film, or every film, of the split '{split}' has the labels {', '.join(alike)}; "

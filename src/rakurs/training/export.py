@@ -1,0 +1,185 @@
+"""From a torch network to the ONNX file of the network contract (DESIGN section 3), checked against torch."""
+
+from __future__ import annotations
+
+import copy
+import math
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rakurs.errors import TrainingError
+from rakurs.inference.network import INPUT, OUTPUTS
+from rakurs.study import FloatArray
+from rakurs.task import Preprocess
+from rakurs.training.networks import ReadingNetwork
+from rakurs.training.whitening import Whitening
+
+OPSET = 18
+TOLERANCE = 1e-4
+"""Largest difference between ONNX Runtime and torch, as a share of an output's largest value, at least 1."""
+
+CHECKED_BATCHES = (1, 3)
+
+
+class Exportable(nn.Module):
+    """A network with every output of the contract: logits, Grad-CAM of all labels in closed form, and the embedding.
+
+    Grad-CAM (Selvaraju et al. 2017) weighs each channel of the last map by its mean gradient. Behind
+    global average pooling and one linear layer that gradient is the layer's own weight over h * w:
+    the map is relu(sum_k w_ck A_k), here without that constant factor, hence in the unit of the logit.
+    """
+
+    def __init__(self, network: ReadingNetwork, whitening: Whitening | None = None) -> None:
+        super().__init__()
+        self.features = network.features
+        self.head = network.head
+        self.embed = Embed(whitening) if whitening is not None else nn.Identity()
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(n, channels, rows, columns) -> logits (n, labels), heat maps (n, labels, h, w), embedding (n, e)."""
+        last, stages = self.features(image)  # (n, k, h, w), [(n, k', h', w')]
+        logits = self.head(last.mean((2, 3)))
+        heat_maps = functional.relu(functional.conv2d(last, self.head.weight[:, :, None, None]))
+        descriptor = torch.cat([field_averages(maps) for maps in stages or [last]], 1)  # (n, d)
+        return logits, heat_maps, self.embed(descriptor)
+
+
+class Embed(nn.Module):
+    """From a descriptor to the embedding, as `Whitening` says."""
+
+    def __init__(self, whitening: Whitening) -> None:
+        super().__init__()
+        self.mean = nn.Buffer(torch.tensor(whitening.mean))
+        self.deviation = nn.Buffer(torch.tensor(whitening.deviation))
+        self.axes = nn.Buffer(torch.tensor(whitening.axes))
+        self.spread = nn.Buffer(torch.tensor(whitening.spread))
+        width, axes = whitening.axes.shape
+        self.left_scale = math.sqrt(axes / width) / whitening.residual
+
+    def forward(self, descriptor: Tensor) -> Tensor:
+        """(n, d) -> (n, k + 1)."""
+        z = (descriptor - self.mean) / self.deviation
+        along = z @ self.axes  # (n, k)
+        left = (z.square().sum(1, keepdim=True) - along.square().sum(1, keepdim=True)).clamp(min=0).sqrt()
+        return torch.cat([along / self.spread, self.left_scale * left], 1)
+
+
+def field_averages(maps: Tensor) -> Tensor:
+    """The average of each quarter of a map, which overlap by one where a side is odd: (n, k, h, w) -> (n, 4 k)."""
+    rows, columns = maps.shape[2:]
+    upper, lower = maps[:, :, : (rows + 1) // 2], maps[:, :, rows // 2 :]
+    halves = [half[..., : (columns + 1) // 2] for half in (upper, lower)]
+    halves += [half[..., columns // 2 :] for half in (upper, lower)]
+    return torch.cat([field.mean((2, 3)) for field in halves], 1)
+
+
+def describe(network: ReadingNetwork, images: FloatArray, *, batch: int = 32) -> FloatArray:
+    """The descriptors that a whitening is fitted on: the embedding as it is without one.
+
+    Float32 (n, channels, rows, columns), prepared -> float32 (n, d).
+    """
+    exportable = _frozen(network, None)
+    with torch.inference_mode():
+        parts = [
+            exportable(torch.from_numpy(images[start : start + batch]))[2].numpy()
+            for start in range(0, len(images), batch)
+        ]
+    return np.concatenate(parts)
+
+
+def export_network(
+    network: ReadingNetwork, *, preprocess: Preprocess, path: Path, whitening: Whitening | None = None
+) -> Path:
+    """Write a network as one ONNX file that keeps the contract, and give its path.
+
+    The same network gives the same bytes. The number of images is free, their size is the task's.
+    The network itself is left as it was.
+
+    Raises:
+        TrainingError: ONNX Runtime and torch disagree by more than `TOLERANCE`; nothing is written.
+    """
+    exportable = _frozen(network, whitening)
+    images = _random_images(preprocess, max(CHECKED_BATCHES))
+    content = _to_onnx(exportable, images)
+    for n in CHECKED_BATCHES:
+        _refuse_difference(exportable, content, images=images[:n])
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_bytes(content)
+    return partial.replace(path)
+
+
+def _frozen(network: ReadingNetwork, whitening: Whitening | None) -> Exportable:
+    """A copy of the network, as it reads: no dropout, stored statistics, plain memory order."""
+    exportable = Exportable(copy.deepcopy(network), whitening).eval()
+    for parameter in exportable.parameters():
+        parameter.data = parameter.data.contiguous()
+    return exportable
+
+
+def _random_images(preprocess: Preprocess, n: int) -> Tensor:
+    """Noise as an image would be prepared: float32 (n, channels, rows, columns)."""
+    grey = torch.rand(
+        n, preprocess.channels, preprocess.rows, preprocess.columns, generator=torch.Generator().manual_seed(0)
+    )
+    mean, std = torch.tensor(preprocess.mean), torch.tensor(preprocess.std)
+    return (grey - mean[:, None, None]) / std[:, None, None]
+
+
+def _to_onnx(exportable: Exportable, images: Tensor) -> bytes:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns of its own deprecated calls
+        program = torch.onnx.export(
+            exportable,
+            (images,),
+            dynamo=True,
+            verbose=False,
+            input_names=[INPUT],
+            output_names=list(OUTPUTS),
+            opset_version=OPSET,
+            dynamic_shapes={"image": {0: torch.export.Dim("n")}},
+        )
+    assert program is not None
+    model = program.model_proto
+    _strip(model)
+    onnx.checker.check_model(model, full_check=True)
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
+
+
+def _strip(model: onnx.ModelProto) -> None:
+    """Remove what tells of the machine that exported: stack traces with paths, and the exporter's notes."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+
+
+def _refuse_difference(exportable: Exportable, content: bytes, *, images: Tensor) -> None:
+    for name, difference in differences(exportable, content, images=images).items():
+        if not difference <= TOLERANCE:
+            raise TrainingError(
+                f"The exported network's {name} differ from torch by {difference:.1e} of their largest value with "
+                f"{len(images)} images; expected at most {TOLERANCE:.0e}. Nothing was written."
+            )
+
+
+def differences(exportable: Exportable, content: bytes, *, images: Tensor) -> Mapping[str, float]:
+    """Per output, the largest difference between an ONNX network and torch, over the output's largest value or 1."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # a training beside this may need the other cores
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    answers = session.run(list(OUTPUTS), {INPUT: images.numpy()})
+    with torch.inference_mode():
+        expected = [output.numpy() for output in exportable(images)]
+    return {
+        name: float(np.abs(answer - wanted).max() / max(1.0, np.abs(wanted).max()))
+        for name, answer, wanted in zip(OUTPUTS, answers, expected, strict=True)
+    }

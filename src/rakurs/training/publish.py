@@ -1,0 +1,78 @@
+"""From a checkpoint to the network file of a pack: averaged weights, heat maps, whitened embedding."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from rakurs.errors import TrainingError
+from rakurs.evaluation.films import Films, Progress
+from rakurs.inference.preprocess import normalise
+from rakurs.task import Task
+from rakurs.training.augment import augment
+from rakurs.training.datasets import decode_films
+from rakurs.training.export import describe, export_network
+from rakurs.training.networks import ReadingNetwork, build_network
+from rakurs.training.recipe import Recipe
+from rakurs.training.whitening import Whitening, fit_whitening
+
+AUGMENTED_COPIES = 1
+"""Changed copies of each film beside itself, so that exposure and proportions of other machines count as usual."""
+
+
+def task_of(checkpoint: Path) -> Task:
+    """The task that a checkpoint was trained for.
+
+    Raises:
+        TrainingError: the file is no checkpoint of Rakurs.
+    """
+    return Task.model_validate(_load(checkpoint)["task"])
+
+
+def _load(checkpoint: Path) -> dict[str, Any]:
+    try:
+        held: dict[str, Any] = torch.load(checkpoint, weights_only=True, map_location="cpu")
+        held["recipe"], held["task"], held["average"]
+    except Exception:  # torch.load raises whatever the bytes led it to
+        raise TrainingError(f"{checkpoint.name} is no checkpoint of `rakurs train`.") from None
+    return held
+
+
+def averaged_network(checkpoint: Path) -> ReadingNetwork:
+    """The network with the exponential average of its weights, ready to answer."""
+    held = _load(checkpoint)
+    network = build_network(Recipe.model_validate(held["recipe"]).network, Task.model_validate(held["task"]))
+    prefix = "module."
+    average = {name.removeprefix(prefix): value for name, value in held["average"].items() if name.startswith(prefix)}
+    network.load_state_dict(average)
+    return network.eval()
+
+
+def export_checkpoint(checkpoint: Path, *, task: Task, films: Films, out: Path, progress: Progress) -> Path:
+    """Write the ONNX file of a checkpoint; the embedding is measured on the training films as sharp as the input."""
+    network = averaged_network(checkpoint)
+    whitening = _measure_embedding(network, task, films=films, cache_folder=checkpoint.parent, progress=progress)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    return export_network(network, preprocess=task.preprocess, path=out, whitening=whitening)
+
+
+def _measure_embedding(
+    network: ReadingNetwork, task: Task, *, films: Films, cache_folder: Path, progress: Progress
+) -> Whitening:
+    sharp = films.source_px >= task.preprocess.rows
+    rows = np.flatnonzero(sharp) if sharp.sum() > len(task.labels) else np.arange(len(films))
+    cache = cache_folder / f"train-{task.preprocess.rows}.npy"
+    pixels = decode_films(films, task.preprocess, cache=cache, progress=progress)
+    generator = torch.Generator().manual_seed(0)
+    descriptors = []
+    for start in range(0, len(rows), 32):
+        plain = torch.from_numpy(pixels[rows[start : start + 32]]).float() / 255
+        none = torch.zeros(len(plain), dtype=torch.bool)
+        copies = [augment(plain, degradable=none, degrade=0.0, generator=generator) for _ in range(AUGMENTED_COPIES)]
+        for batch in (plain, *copies):
+            descriptors.append(describe(network, normalise(batch.numpy(), task.preprocess)))
+        progress("describing films", min(start + 32, len(rows)), len(rows))
+    return fit_whitening(np.concatenate(descriptors))

@@ -1,0 +1,90 @@
+"""Films are decoded once, as reading would prepare them, and kept whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rakurs.errors import TrainingError
+from rakurs.evaluation.films import Films
+from rakurs.inference.images import read_image
+from rakurs.inference.preprocess import fit
+from rakurs.task import Preprocess
+from rakurs.training.datasets import decode_films
+from tests.labelled import labelled_films, silent, write_task
+
+N = 5
+SMALL = Preprocess(channels=1, rows=48, columns=32, fit="pad", mean=[0.5], std=[0.25])
+
+
+@pytest.fixture
+def films(tmp_path: Path) -> Films:
+    return labelled_films(tmp_path / "films", write_task(tmp_path / "task"), splits=[("train", N)])["train"]
+
+
+def test_films_are_fitted_as_reading_fits_them_in_256_greys(films: Films, tmp_path: Path) -> None:
+    pixels = decode_films(films, SMALL, cache=tmp_path / "train.npy", progress=silent)
+
+    assert pixels.dtype == np.uint8
+    assert pixels.shape == (N, 1, 48, 32)
+    for row, file in zip(pixels, films.files, strict=True):
+        fitted, _ = fit(read_image(file), SMALL)
+        assert np.abs(row / 255 - fitted).max() <= 0.5 / 255 + 1e-6
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_grey_films_fill_every_channel(films: Films, tmp_path: Path, *, channels: int) -> None:
+    declared = {**SMALL.model_dump(), "channels": channels, "mean": [0.5] * channels, "std": [0.25] * channels}
+
+    pixels = decode_films(films, Preprocess.model_validate(declared), cache=tmp_path / "train.npy", progress=silent)
+
+    assert pixels.shape == (N, channels, 48, 32)
+    assert (pixels == pixels[:, :1]).all()
+
+
+def test_films_are_decoded_once(films: Films, tmp_path: Path) -> None:
+    first = decode_films(films, SMALL, cache=tmp_path / "train.npy", progress=silent).copy()
+    for file in films.files:
+        file.unlink()
+
+    second = decode_films(films, SMALL, cache=tmp_path / "train.npy", progress=silent)
+
+    np.testing.assert_array_equal(second, first)
+
+
+def test_what_was_kept_at_another_size_is_decoded_anew(films: Films, tmp_path: Path) -> None:
+    cache, larger = tmp_path / "train.npy", SMALL.model_copy(update={"rows": 96})
+    decode_films(films, SMALL, cache=cache, progress=silent)
+
+    pixels = decode_films(films, larger, cache=cache, progress=silent)
+
+    assert pixels.shape == (N, 1, 96, 32)
+    np.testing.assert_array_equal(pixels, decode_films(films, larger, cache=tmp_path / "other.npy", progress=silent))
+
+
+def test_films_that_cannot_be_read_are_counted_and_nothing_is_kept(films: Films, tmp_path: Path) -> None:
+    films.files[1].write_bytes(b"no film")
+    films.files[2].unlink()
+
+    with pytest.raises(TrainingError, match=rf"2 of {N} images cannot be read; the first is film-001\.png"):
+        decode_films(films, SMALL, cache=tmp_path / "train.npy", progress=silent)
+
+    assert not list(tmp_path.glob("*.npy"))
+
+
+def test_nothing_is_left_beside_the_cache(films: Films, tmp_path: Path) -> None:
+    decode_films(films, SMALL, cache=tmp_path / "train-48.npy", progress=silent)
+
+    assert [path.name for path in tmp_path.glob("train*")] == ["train-48.npy"]
+
+
+def test_every_film_is_progress(films: Films, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+
+    decode_films(
+        films, SMALL, cache=tmp_path / "train.npy", progress=lambda what, done, total: seen.append((done, total))
+    )
+
+    assert seen == [(done, N) for done in range(1, N + 1)]
