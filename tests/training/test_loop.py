@@ -98,15 +98,15 @@ def films_of(truth: Sequence[Sequence[bool]], *, sources: Sequence[int] | None =
 
 
 @pytest.mark.parametrize(
-    "cut_off",
-    [Killer(1), Killer(2), Killer(1, steps=2)],
+    ("epochs", "steps"),
+    [(1, 0), (2, 0), (1, 2)],
     ids=["after the first epoch and stage", "between two epochs of a stage", "within an epoch"],
 )
 def test_a_training_that_was_cut_off_ends_in_exactly_the_same_weights(
-    trained: Trained, tmp_path: Path, *, cut_off: Killer
+    trained: Trained, tmp_path: Path, *, epochs: int, steps: int
 ) -> None:
     with pytest.raises(CutOffError):
-        run(trained, tmp_path / "cut", progress=cut_off)
+        run(trained, tmp_path / "cut", progress=Killer(epochs, steps=steps))
 
     resumed = held(run(trained, tmp_path / "cut"))
 

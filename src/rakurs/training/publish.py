@@ -22,6 +22,9 @@ from rakurs.training.whitening import Whitening, fit_whitening
 AUGMENTED_COPIES = 1
 """Changed copies of each film beside itself, so that exposure and proportions of other machines count as usual."""
 
+CHUNK = 256
+"""Films held as float32 at once."""
+
 
 def task_of(checkpoint: Path) -> Task:
     """The task that a checkpoint was trained for.
@@ -68,11 +71,11 @@ def _measure_embedding(
     pixels = decode_films(films, task.preprocess, cache=cache, progress=progress)
     generator = torch.Generator().manual_seed(0)
     descriptors = []
-    for start in range(0, len(rows), 32):
-        plain = torch.from_numpy(pixels[rows[start : start + 32]]).float() / 255
+    for start in range(0, len(rows), CHUNK):
+        plain = torch.from_numpy(pixels[rows[start : start + CHUNK]]).float() / 255
         none = torch.zeros(len(plain), dtype=torch.bool)
         copies = [augment(plain, degradable=none, degrade=0.0, generator=generator) for _ in range(AUGMENTED_COPIES)]
         for batch in (plain, *copies):
             descriptors.append(describe(network, normalise(batch.numpy(), task.preprocess)))
-        progress("describing films", min(start + 32, len(rows)), len(rows))
+        progress("describing films", min(start + CHUNK, len(rows)), len(rows))
     return fit_whitening(np.concatenate(descriptors))
