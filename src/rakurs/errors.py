@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
+from typing import Any
 
 
 class RefusalCode(StrEnum):
@@ -42,6 +44,11 @@ class Refusal(RakursError):
     def __init__(self, code: RefusalCode, *, got: str, expected: str, remedy: str) -> None:
         super().__init__(f"Got {got}; expected {expected}. {remedy}")
         self.code = code.value
+        self._parts = {"got": got, "expected": expected, "remedy": remedy}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A refusal travels between processes as the words that it was made of."""
+        return partial(Refusal, RefusalCode(self.code), **self._parts), ()
 
 
 class TaskError(RakursError):

@@ -67,8 +67,8 @@ class Probe(_Measurement):
 class Gate(_Measurement):
     """The limits of what a view's network may read.
 
-    The embedding leaves the network whitened: over training films every dimension has mean 0 and
-    deviation 1, and its root mean square is an image's distance from them. An image beyond
+    The embedding leaves the network whitened, so that its root mean square is an image's distance
+    from the training films, which themselves lie at about sqrt(2). An image beyond
     `distance` is refused; up to `reach`, where the same films lie when they are turned or inverted,
     it is still like a film, so that `posture` or another view may explain it.
     """

@@ -65,7 +65,6 @@ def test_a_recipe_is_read_as_it_was_written(tmp_path: Path) -> None:
         ("seed = 7", 'seed = "7"', "seed"),
         ("dropout = 0.1", "dropout = 1.0", "dropout"),
         ("dropout = 0.1", "weight_decay = -0.1", "weight_decay"),
-        ("dropout = 0.1", "ema = 1.0", "ema"),
         ("rows_columns = 64", "rows_columns = 65", "stages.0.rows_columns"),
         ("rows_columns = 64", "rows_columns = 0", "stages.0.rows_columns"),
         ("epochs = 2", "epochs = 0", "stages.0.epochs"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,16 +38,21 @@ def measure_gate(by_posture: Mapping[str, FloatArray], accepted: Mapping[str, Fl
     `by_posture` holds the same validation films in each of the `postures`; `accepted` holds groups
     of films that must pass (films of each source, of other hospitals), upright.
     """
-    passing = [distances(embedding) for embedding in accepted.values()]
     turned = np.concatenate([distances(embedding) for kind, embedding in by_posture.items() if kind != "upright"])
     probe = fit_probe(by_posture)
-    suspicion = np.concatenate([posture_probabilities(group, probe)[:, 1:].max(1) for group in accepted.values()])
-    limit = max(SMALLEST_PROBE_LIMIT, float(np.quantile(suspicion, PASSED_SHARE)))
+    suspicion = [posture_probabilities(group, probe)[:, 1:].max(1) for group in accepted.values()]
+    distance = _largest([distances(embedding) for embedding in accepted.values()])
     return Gate(
-        distance=max(float(np.quantile(group, PASSED_SHARE)) for group in passing),
-        reach=float(np.quantile(turned, PASSED_SHARE)),
-        posture=probe.model_copy(update={"limit": limit}),
+        distance=distance,
+        reach=max(distance, float(np.quantile(turned, PASSED_SHARE))),
+        posture=probe.model_copy(update={"limit": min(1.0, max(SMALLEST_PROBE_LIMIT, _largest(suspicion)))}),
     )
+
+
+def _largest(groups: Sequence[npt.NDArray[np.floating[Any]]]) -> float:
+    """The smallest limit that lets `PASSED_SHARE` of every group pass, and the film on its edge."""
+    edge = max(float(np.quantile(group, PASSED_SHARE, method="higher")) for group in groups)
+    return float(np.nextafter(np.float32(edge), np.float32(np.inf)))
 
 
 def distances(embedding: FloatArray) -> npt.NDArray[np.float64]:

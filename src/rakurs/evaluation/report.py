@@ -40,19 +40,33 @@ def peer_answers(path: Path, films: Films, *, task: Task) -> FloatArray:
     labels, with or without `PEER_PREFIX`.
 
     Raises:
-        UsageError: a film or a label is missing.
+        UsageError: the file cannot be read, a film or a label is missing, or an answer is no number.
     """
-    with path.open(newline="", encoding="utf-8") as lines:
-        rows = list(csv.reader(lines))
-    columns = {name.removeprefix(PEER_PREFIX): place for place, name in enumerate(rows[0])}
-    by_stem = {Path(row[0]).stem: row for row in rows[1:]}
+    columns, by_stem = _peer_rows(path)
     missing = [file.name for file in films.files if file.stem not in by_stem]
     if missing:
         raise UsageError(f"{path.name} lacks {len(missing)} of the films; the first is {missing[0]}.")
-    answers = [
-        [max(_answers_of(by_stem[file.stem], label, columns=columns)) for label in task.labels] for file in films.files
-    ]
+    try:
+        answers = [
+            [max(_answers_of(by_stem[file.stem], label, columns=columns)) for label in task.labels]
+            for file in films.files
+        ]
+    except (ValueError, IndexError):
+        raise UsageError(f"{path.name} has a row that is short or holds something that is no number.") from None
     return np.array(answers, np.float32)
+
+
+def _peer_rows(path: Path) -> tuple[dict[str, int], dict[str, list[str]]]:
+    """The place of each column, and the rows by the stem of their first value."""
+    try:
+        with path.open(newline="", encoding="utf-8") as lines:
+            rows = [row for row in csv.reader(lines) if row]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        raise UsageError(f"{path.name} cannot be read as a CSV of answers.") from None
+    if not rows:
+        raise UsageError(f"{path.name} is empty; expected a row of names and a row per film.")
+    columns = {name.removeprefix(PEER_PREFIX): place for place, name in enumerate(rows[0])}
+    return columns, {Path(row[0]).stem: row for row in rows[1:]}
 
 
 def _answers_of(row: list[str], label: Label, *, columns: Mapping[str, int]) -> list[float]:

@@ -48,15 +48,15 @@ def _check_header(source: Source, task: Task) -> None:
     if source.body_part and task.body_parts and source.body_part not in task.body_parts:
         raise Refusal(
             RefusalCode.WRONG_BODY_PART,
-            got=f"the body part {_shown(source.body_part)}",
+            got="another body part in the header",
             expected=f"one of {', '.join(task.body_parts)}",
             remedy="Send an image of that region, or correct Body Part Examined (0018,0015).",
         )
 
 
-def _shown(value: str) -> str:
-    """A header's code string as it may be logged: PS3.5 allows it upper-case letters, digits, space and underscore."""
-    return value if re.fullmatch("[A-Z0-9 _]{1,16}", value) else "(not a code)"
+def _shown(modality: str) -> str:
+    """A modality as it may be logged: the defined terms have two to eight letters (PS3.3 C.7.3.1.1.1); no name does."""
+    return modality if re.fullmatch("[A-Z]{2,3}|RTIMAGE|FUSION", modality) else "(none of the standard's)"
 
 
 def _check_view_position(source: Source, *, task: Task, view: View) -> None:

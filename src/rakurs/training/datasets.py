@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,12 @@ from rakurs.evaluation.films import Films, Progress
 from rakurs.inference.images import read_image
 from rakurs.inference.preprocess import fit
 from rakurs.task import Preprocess
+
+
+def cache_file(folder: Path, films: Films, *, rows_columns: int) -> Path:
+    """Where the decoded copies of these films at this size lie: other films, or another order, have another file."""
+    names = "\n".join(str(file) for file in films.files)
+    return folder / f"films-{hashlib.sha256(names.encode()).hexdigest()[:12]}-{rows_columns}.npy"
 
 
 def decode_films(films: Films, preprocess: Preprocess, *, cache: Path, progress: Progress) -> npt.NDArray[np.uint8]:

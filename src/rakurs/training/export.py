@@ -28,6 +28,9 @@ TOLERANCE = 1e-4
 
 CHECKED_BATCHES = (1, 3)
 
+DESCRIBED_AT = 4
+"""The image is shrunk by this before it is described."""
+
 
 class Exportable(nn.Module):
     """A network with every output of the contract: logits, Grad-CAM of all labels in closed form, and the embedding.
@@ -45,11 +48,20 @@ class Exportable(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(n, channels, rows, columns) -> logits (n, labels), heat maps (n, labels, h, w), embedding (n, e)."""
-        last, stages = self.features(image)  # (n, k, h, w), [(n, k', h', w')]
+        last, _ = self.features(image)  # (n, k, h, w)
         logits = self.head(last.mean((2, 3)))
         heat_maps = functional.relu(functional.conv2d(last, self.head.weight[:, :, None, None]))
-        descriptor = torch.cat([field_averages(maps) for maps in stages or [last]], 1)  # (n, d)
-        return logits, heat_maps, self.embed(descriptor)
+        return logits, heat_maps, self.embed(self.describe(image))
+
+    def describe(self, image: Tensor) -> Tensor:
+        """What the gate compares images by: (n, channels, rows, columns) -> the descriptor (n, d).
+
+        The averages of the quarters of the middle stages' maps, of the image at a quarter of its size: what makes
+        it an image of the subject does not depend on how sharp it is, which differs between hospitals.
+        """
+        _, stages = self.features(functional.avg_pool2d(image, DESCRIBED_AT))
+        middle = stages[1:-2] or stages
+        return torch.cat([field_averages(maps) for maps in middle], 1)
 
 
 class Embed(nn.Module):
@@ -89,7 +101,7 @@ def describe(network: ReadingNetwork, images: FloatArray, *, batch: int = 32) ->
     exportable = _frozen(network, None)
     with torch.inference_mode():
         parts = [
-            exportable(torch.from_numpy(images[start : start + batch]))[2].numpy()
+            exportable.describe(torch.from_numpy(images[start : start + batch])).numpy()
             for start in range(0, len(images), batch)
         ]
     return np.concatenate(parts)

@@ -1,4 +1,4 @@
-"""The training loop: stages of growing input size, an exponential average, a checkpoint after each epoch."""
+"""The training loop: stages of growing input size, each annealed to its end, a checkpoint after each epoch."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from rakurs.errors import TrainingError
 from rakurs.evaluation.films import Films, Progress
 from rakurs.evaluation.ranking import auroc
 from rakurs.task import Preprocess, Task
 from rakurs.training.augment import augment
-from rakurs.training.datasets import decode_films
+from rakurs.training.datasets import cache_file, decode_films
 from rakurs.training.networks import ReadingNetwork, build_network
 from rakurs.training.recipe import Recipe, Stage
 
@@ -44,7 +43,6 @@ class Training:
     recipe: Recipe
     task: Task
     network: ReadingNetwork
-    average: AveragedModel
     history: list[dict[str, Any]]
 
     @property
@@ -98,15 +96,12 @@ def start_or_resume(recipe: Recipe, *, task: Task, checkpoint: Path) -> Training
     torch.manual_seed(recipe.seed)
     network = build_network(recipe.network, task, dropout=recipe.dropout)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    follow = get_ema_multi_avg_fn(recipe.ema)  # type: ignore[no-untyped-call]
-    average = AveragedModel(network, multi_avg_fn=follow, use_buffers=True)
-    training = Training(recipe=recipe, task=task, network=network, average=average, history=[])
+    training = Training(recipe=recipe, task=task, network=network, history=[])
     if checkpoint.exists():
         held = torch.load(checkpoint, weights_only=True)
         if held["recipe"] != recipe.model_dump() or held["task"] != task.model_dump():
             raise TrainingError(f"{checkpoint.name} belongs to another recipe or task; choose another --out.")
         network.load_state_dict(held["network"])
-        average.load_state_dict(held["average"])
         training.history = held["history"]
     return training
 
@@ -117,7 +112,6 @@ def _save(training: Training, optimizer: torch.optim.Optimizer, *, checkpoint: P
         "recipe": training.recipe.model_dump(),
         "task": training.task.model_dump(),
         "network": training.network.state_dict(),
-        "average": training.average.state_dict(),
         "optimizer": optimizer.state_dict(),
         "history": training.history,
     }
@@ -131,7 +125,7 @@ def _train_stage(
     preprocess = _resized(training.task.preprocess, stage.rows_columns)
     data = {}
     for split in ("train", "val"):
-        cache = checkpoint.parent / f"{split}-{stage.rows_columns}.npy"
+        cache = cache_file(checkpoint.parent, splits[split], rows_columns=stage.rows_columns)
         pixels = decode_films(splits[split], preprocess, cache=cache, progress=progress)
         data[split] = Data(films=splits[split], pixels=pixels)
     optimizer = torch.optim.AdamW(training.network.parameters(), weight_decay=training.recipe.weight_decay)
@@ -140,7 +134,7 @@ def _train_stage(
     for epoch in range(training.done - first, stage.epochs):
         began = time.perf_counter()
         loss = _train_epoch(training, stage, epoch=epoch, data=data["train"], optimizer=optimizer, progress=progress)
-        scores = validate(training.average, data["val"], preprocess=preprocess)
+        scores = validate(training.network, data["val"], preprocess=preprocess)
         spent = round(time.perf_counter() - began)
         training.history.append({"size": stage.rows_columns, "epoch": epoch, "loss": loss, "seconds": spent, **scores})
         _save(training, optimizer, checkpoint=checkpoint)
@@ -186,7 +180,6 @@ def _train_epoch(
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(training.network.parameters(), LARGEST_GRADIENT_NORM)
         optimizer.step()
-        training.average.update_parameters(training.network)
         total += loss.item()
         progress(f"{stage.rows_columns} px, epoch {epoch + 1} of {stage.epochs}", step + 1, len(batches))
     return total / len(batches)

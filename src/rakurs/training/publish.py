@@ -1,4 +1,4 @@
-"""From a checkpoint to the network file of a pack: averaged weights, heat maps, whitened embedding."""
+"""From a checkpoint to the network file of a pack: trained weights, heat maps, whitened embedding."""
 
 from __future__ import annotations
 
@@ -12,15 +12,11 @@ from rakurs.errors import TrainingError
 from rakurs.evaluation.films import Films, Progress
 from rakurs.inference.preprocess import normalise
 from rakurs.task import Task
-from rakurs.training.augment import augment
-from rakurs.training.datasets import decode_films
+from rakurs.training.datasets import cache_file, decode_films
 from rakurs.training.export import describe, export_network
 from rakurs.training.networks import ReadingNetwork, build_network
 from rakurs.training.recipe import Recipe
 from rakurs.training.whitening import Whitening, fit_whitening
-
-AUGMENTED_COPIES = 1
-"""Changed copies of each film beside itself, so that exposure and proportions of other machines count as usual."""
 
 CHUNK = 256
 """Films held as float32 at once."""
@@ -38,25 +34,23 @@ def task_of(checkpoint: Path) -> Task:
 def _load(checkpoint: Path) -> dict[str, Any]:
     try:
         held: dict[str, Any] = torch.load(checkpoint, weights_only=True, map_location="cpu")
-        held["recipe"], held["task"], held["average"]
+        held["recipe"], held["task"], held["network"]
     except Exception:  # torch.load raises whatever the bytes led it to
         raise TrainingError(f"{checkpoint.name} is no checkpoint of `rakurs train`.") from None
     return held
 
 
-def averaged_network(checkpoint: Path) -> ReadingNetwork:
-    """The network with the exponential average of its weights, ready to answer."""
+def trained_network(checkpoint: Path) -> ReadingNetwork:
+    """The network as it was at the end of its last finished epoch, ready to answer."""
     held = _load(checkpoint)
     network = build_network(Recipe.model_validate(held["recipe"]).network, Task.model_validate(held["task"]))
-    prefix = "module."
-    average = {name.removeprefix(prefix): value for name, value in held["average"].items() if name.startswith(prefix)}
-    network.load_state_dict(average)
+    network.load_state_dict(held["network"])
     return network.eval()
 
 
 def export_checkpoint(checkpoint: Path, *, task: Task, films: Films, out: Path, progress: Progress) -> Path:
     """Write the ONNX file of a checkpoint; the embedding is measured on the training films as sharp as the input."""
-    network = averaged_network(checkpoint)
+    network = trained_network(checkpoint)
     whitening = _measure_embedding(network, task, films=films, cache_folder=checkpoint.parent, progress=progress)
     out.parent.mkdir(parents=True, exist_ok=True)
     return export_network(network, preprocess=task.preprocess, path=out, whitening=whitening)
@@ -67,15 +61,11 @@ def _measure_embedding(
 ) -> Whitening:
     sharp = films.source_px >= task.preprocess.rows
     rows = np.flatnonzero(sharp) if sharp.sum() > len(task.labels) else np.arange(len(films))
-    cache = cache_folder / f"train-{task.preprocess.rows}.npy"
+    cache = cache_file(cache_folder, films, rows_columns=task.preprocess.rows)
     pixels = decode_films(films, task.preprocess, cache=cache, progress=progress)
-    generator = torch.Generator().manual_seed(0)
     descriptors = []
     for start in range(0, len(rows), CHUNK):
-        plain = torch.from_numpy(pixels[rows[start : start + CHUNK]]).float() / 255
-        none = torch.zeros(len(plain), dtype=torch.bool)
-        copies = [augment(plain, degradable=none, degrade=0.0, generator=generator) for _ in range(AUGMENTED_COPIES)]
-        for batch in (plain, *copies):
-            descriptors.append(describe(network, normalise(batch.numpy(), task.preprocess)))
+        fitted = pixels[rows[start : start + CHUNK]].astype(np.float32) / np.float32(255)
+        descriptors.append(describe(network, normalise(fitted, task.preprocess)))
         progress("describing films", min(start + CHUNK, len(rows)), len(rows))
     return fit_whitening(np.concatenate(descriptors))

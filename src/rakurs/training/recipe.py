@@ -29,7 +29,7 @@ class Stage(BaseModel):
 
 
 class Recipe(BaseModel):
-    """A whole training; `ema` is the decay per step of the weights' exponential average."""
+    """A whole training of one network."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -37,7 +37,6 @@ class Recipe(BaseModel):
     seed: int
     dropout: float = Field(default=0.3, ge=0, lt=1)
     weight_decay: float = Field(default=0.02, ge=0)
-    ema: float = Field(default=0.998, ge=0, lt=1)
     stages: list[Stage] = Field(min_length=1)
 
 

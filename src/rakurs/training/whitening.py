@@ -10,7 +10,7 @@ from rakurs.errors import TrainingError
 from rakurs.study import FloatArray
 
 AXES = 96
-"""Principal directions kept; measured: fewer confuse postures, more let more lateral films pass."""
+"""Principal directions kept; between 64 and 128 nothing changed much where it was measured."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,7 +19,8 @@ class Whitening:
 
     z = (descriptor - `mean`) / `deviation`; the first k values are z @ `axes` (d, k) over their
     `spread` (k,); the last is sqrt(k) times the root mean square of what the axes leave of z, over
-    its mean `residual` on training films. So every training film lies at a root mean square of about 1.
+    its mean `residual` on training films. So training films lie at a root
+    mean square of about sqrt(2): 1 along the axes and 1 beside them.
     """
 
     mean: FloatArray
