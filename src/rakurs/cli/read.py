@@ -99,15 +99,14 @@ def _answers(
     reader: Reader, studies: Iterable[Files], *, jobs: int, out: Path | None, resume: bool
 ) -> Generator[Document]:
     """The readings of the studies, in their order; a study's fault is told in its place."""
-    from rakurs.cli.answer import answer, document_of, fault_document
-    from rakurs.cli.folder import answer_into
+    from rakurs.cli.answer import fault_document
     from rakurs.cli.ordered import in_order
+
+    read_one = _one_study(reader, out=out, resume=resume)
 
     def work(files: Files) -> Document:
         try:
-            if out is None:
-                return document_of(answer(reader, files))
-            return answer_into(out, files, reader=reader, resume=resume)
+            return read_one(files)
         except RakursError:
             raise
         except Exception as error:  # a fault of ours in one film must not lose the other 99,999
@@ -116,13 +115,28 @@ def _answers(
     yield from in_order(work, studies, jobs=jobs)
 
 
-def _outputs(pack: Pack, *, as_json: bool, csv_file: Path | None) -> Iterator[AbstractContextManager[Show]]:
-    from rakurs.cli.sheet import sheet
-    from rakurs.cli.table import tables
+def _one_study(reader: Reader, *, out: Path | None, resume: bool) -> Callable[[Files], Document]:
+    """How one study is read; what writes reports is imported only where one is wanted."""
+    if out is None:
+        from rakurs.cli.answer import answer, document_of
 
+        return lambda files: document_of(answer(reader, files))
+    from rakurs.cli.folder import answer_into
+
+    return lambda files: answer_into(out, files, reader=reader, resume=resume)
+
+
+def _outputs(pack: Pack, *, as_json: bool, csv_file: Path | None) -> Iterator[AbstractContextManager[Show]]:
     if csv_file is not None:
+        from rakurs.cli.sheet import sheet
+
         yield sheet(csv_file)  # first, so that nothing is printed when the file cannot be written
-    yield _json_document(pack) if as_json else tables(pack)
+    if as_json:
+        yield _json_document(pack)
+    else:
+        from rakurs.cli.table import tables
+
+        yield tables(pack)
 
 
 @contextmanager
