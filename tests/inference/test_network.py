@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
 from rakurs.errors import PackError
-from rakurs.inference.network import OUTPUTS, Answers, Network, load_network, run_in_batches
+from rakurs.inference.network import OUTPUTS, Answers, Network, load_network
 from rakurs.pack import NetworkFile, digest_of
 from rakurs.study import FloatArray
 from rakurs.task import Task, read_task
@@ -203,16 +203,6 @@ def test_a_batch_gives_the_answers_that_its_images_get_alone(task: Task, tmp_pat
 
     alone = joined(*(network.run(images[row : row + 1]) for row in range(5)))
     assert farthest(together, alone) < 1e-4
-
-
-@pytest.mark.parametrize("size", [1, 2, 5, 100])
-def test_running_in_batches_gives_the_answers_of_one_run(task: Task, tmp_path: Path, *, size: int) -> None:
-    network, images = load(random_network(4, side=SIDE), task, folder=tmp_path), noise(5)
-
-    answers = run_in_batches(network, images, size=size)
-
-    assert answers.logits.shape == (5, 4)
-    assert farthest(answers, network.run(images)) < 1e-4
 
 
 def test_several_threads_may_ask_one_network(task: Task, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import onnxruntime
 
 from rakurs.errors import PackError
@@ -100,13 +99,3 @@ def _output_faults(outputs: Mapping[str, list[object]], labels: int) -> list[str
         if len(outputs[name]) > 1 and isinstance(outputs[name][1], int) and outputs[name][1] != labels
     ]
     return faults
-
-
-def run_in_batches(network: Network, images: FloatArray, *, size: int = 32) -> Answers:
-    """Run a network over many prepared images (n, channels, rows, columns), `size` at a time."""
-    parts = [network.run(images[start : start + size]) for start in range(0, len(images), size)]
-    return Answers(
-        logits=np.concatenate([part.logits for part in parts]),
-        heat_maps=np.concatenate([part.heat_maps for part in parts]),
-        embedding=np.concatenate([part.embedding for part in parts]),
-    )
