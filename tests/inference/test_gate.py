@@ -83,7 +83,7 @@ def test_an_image_of_another_body_part_is_refused() -> None:
     refusal = refused(image_of(modality="DX", body_part="KNEE"))
 
     assert refusal.code == "wrong_body_part"
-    assert refusal.message.startswith("Got the body part KNEE; expected one of CHEST, THORAX. ")
+    assert refusal.message.startswith("Got another body part in the header; expected one of CHEST, THORAX. ")
 
 
 @pytest.mark.parametrize("entry", ["modality", "body_part"])
@@ -94,7 +94,6 @@ def test_a_header_value_that_is_no_code_is_refused_without_being_repeated(entry:
     refusal = refused(image_of(**{entry: value}))
 
     assert refusal.code == f"wrong_{entry}"
-    assert "(not a code)" in refusal.message
     assert value not in refusal.message
 
 

@@ -59,8 +59,8 @@ class Exportable(nn.Module):
         The averages of the quarters of the middle stages' maps, of the image at a quarter of its size: what makes
         it an image of the subject does not depend on how sharp it is, which differs between hospitals.
         """
-        _, stages = self.features(functional.avg_pool2d(image, DESCRIBED_AT))
-        middle = stages[1:-2] or stages
+        last, stages = self.features(functional.avg_pool2d(image, DESCRIBED_AT))
+        middle = stages[1:-2] or stages or [last]
         return torch.cat([field_averages(maps) for maps in middle], 1)
 
 
