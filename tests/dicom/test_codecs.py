@@ -180,3 +180,19 @@ def test_fewer_levels_keep_the_grey_values(syntax: str, signed: bool) -> None:
     image = read(dicom12(stored, syntax=syntax, encode=encode, **window), at_least=(16, 16))
     assert image.pixels.shape == (16, 16)
     np.testing.assert_allclose(image.pixels[8, [2, 13]], [1000 / 4095, 3000 / 4095], atol=2e-3)
+
+
+@pytest.mark.parametrize("sides", [(101, 89), (96, 81), (99, 98), (103, 97)])
+def test_sides_that_do_not_halve_evenly_are_decoded_at_a_lower_resolution(sides: tuple[int, int]) -> None:
+    stored = np.linspace(0, 4095, sides[0] * sides[1]).reshape(sides).astype(np.uint16)
+    data = dicom12(stored, syntax=films.J2K_LOSSLESS, encode=films.jpeg2000)
+    assert read(data, at_least=(20, 20)).pixels.shape == (-(-sides[0] // 4), -(-sides[1] // 4))
+
+
+def test_a_lower_resolution_lies_where_the_average_of_the_full_one_does() -> None:
+    """A slope from left to right tells a shift: one column of the full film is 32 of 4096 grey values."""
+    stored = np.tile(np.arange(0, 4096, 32, dtype=np.uint16), (128, 1))
+    data = dicom12(stored, syntax=films.J2K_LOSSLESS, encode=films.jpeg2000, WindowCenter=2048, WindowWidth=4096)
+    lower, full = read(data, at_least=(32, 32)).pixels, read(data).pixels
+    averaged = full.reshape(32, 4, 32, 4).mean((1, 3))
+    np.testing.assert_allclose(lower[2:-2, 2:-2], averaged[2:-2, 2:-2], atol=0.1 * 32 / 4096)

@@ -198,13 +198,37 @@ def decode_jpeg2000(data: bytes, stream: Stream, *, at_least: tuple[int, int] | 
     """
     leave_out = _spare_levels(stream, at_least)
     with decoding("a JPEG 2000 image"):
-        if leave_out:
-            with Jpeg2KImagePlugin.Jpeg2KImageFile(BytesIO(data)) as image:
-                # Pillow cuts colours to 8 bits and keeps a palette's indices; only what it leaves whole is taken.
-                if image.mode == "I;16" or (image.mode in _WHOLE_MODES and stream.precision <= 8):
-                    image.reduce = leave_out
-                    return _unscale(np.asarray(image), stream)
-        return np.asarray(imagecodecs.jpeg2k_decode(data))
+        lower = _lower_resolution(data, stream, leave_out=leave_out) if leave_out else None
+        return np.asarray(imagecodecs.jpeg2k_decode(data)) if lower is None else lower
+
+
+def _lower_resolution(data: bytes, stream: Stream, *, leave_out: int) -> AnyArray | None:
+    """Decode by Pillow without the last levels; None for what it would change.
+
+    It cuts colours to 8 bits, and keeps a palette's indices.
+    """
+    with Jpeg2KImagePlugin.Jpeg2KImageFile(BytesIO(data)) as image:
+        if image.mode != "I;16" and not (image.mode in _WHOLE_MODES and stream.precision <= 8):
+            return None
+        # Pillow rounds the lower size where the standard rounds up (T.800 B-14), and then fails.
+        columns, rows = (-(-side >> leave_out) << leave_out for side in image.size)
+        image._size = columns, rows
+        image.reduce = leave_out
+        return _centred(_unscale(np.asarray(image), stream), leave_out)
+
+
+def _centred(values: AnyArray, left_out: int) -> AnyArray:
+    """Move what lower resolution levels hold to the middle of their pixels, by linear interpolation.
+
+    A value of the level below lies on the first of the two that it stands for (ITU-T T.800 annex F.3: the low-pass
+    values are the even ones), not between them as an average does: after n levels (1 - 2^-n) / 2 of a pixel off.
+    """
+    share = np.float32((1 - 0.5**left_out) / 2)
+    wide: AnyArray = values.astype(np.float32)
+    for axis in (0, 1):
+        following = np.concatenate([wide.take(range(1, wide.shape[axis]), axis), wide.take([-1], axis)], axis)
+        wide = (1 - share) * wide + share * following
+    return np.asarray(np.rint(wide), values.dtype)
 
 
 def _spare_levels(stream: Stream, at_least: tuple[int, int] | None) -> int:

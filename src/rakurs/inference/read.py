@@ -21,6 +21,10 @@ from rakurs.pack import Pack
 from rakurs.study import Finding, FloatArray, HeatMap, Image, Reading, ReadingWarning, Study
 from rakurs.task import Label, Task, title_of
 
+FINER = 3
+"""How much finer than the network's input a JPEG 2000 film is decoded at least. Measured on three films with the pack
+chest-xray, against decoding in full: probabilities move by up to 0.008 at 1, 0.006 at 2, less than 0.001 at 3."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reader:
@@ -50,7 +54,7 @@ def read_files(reader: Reader, files: Mapping[str, Path], *, full_size: bool = F
         UsageError: a view that the task does not have.
     """
     preprocess = reader.pack.task.preprocess
-    at_least = None if full_size else (preprocess.rows, preprocess.columns)
+    at_least = None if full_size else (FINER * preprocess.rows, FINER * preprocess.columns)
     began = time.perf_counter()
     images = {view: read_image(path, at_least=at_least) for view, path in files.items()}
     decoded = time.perf_counter() - began
