@@ -3,7 +3,8 @@
     python benchmarks/gate.py other_hospitals=DIR laterals=DIR photographs=DIR … [--pack chest-xray] [--turned NAME]
 
 Every file of every folder is read as a frontal film would be; the table counts the answers. `--turned NAME` reads the
-films of that folder again, turned by 90, 180 and 270 degrees and with inverted grey values.
+films of that folder again, turned by 90, 180 and 270 degrees and with inverted grey values. Without any folder it says so
+and measures nothing.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ POSTURES: dict[str, Callable[[Image], Image]] = {
 
 def main() -> None:
     options = _options()
+    if not options.folders:
+        print("Nothing to measure: name folders of images, as NAME=FOLDER.")
+        return
     reader = load_reader(read_pack(find_pack(options.pack)))
     groups = dict(named.split("=", 1) for named in options.folders)
     rows = {name: _answers(reader, Path(folder)) for name, folder in groups.items()}
@@ -44,7 +48,7 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", nargs="+", metavar="NAME=FOLDER")
+    parser.add_argument("folders", nargs="*", metavar="NAME=FOLDER")
     parser.add_argument("--pack", default="chest-xray")
     parser.add_argument("--turned", action="append", default=[], metavar="NAME")
     return parser.parse_args()
