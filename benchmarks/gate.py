@@ -3,8 +3,8 @@
     python benchmarks/gate.py other_hospitals=DIR laterals=DIR photographs=DIR … [--pack chest-xray] [--turned NAME]
 
 Every file of every folder is read as a frontal film would be; the table counts the answers. `--turned NAME` reads the
-films of that folder again, turned by 90, 180 and 270 degrees and with inverted grey values. Without any folder it says so
-and measures nothing.
+films of that folder again, turned by 90, 180 and 270 degrees and with inverted grey values. Without any folder it says
+so and measures nothing.
 """
 
 from __future__ import annotations
