@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from pydicom.sr._concepts_dict import concepts
 
 from rakurs.errors import TaskError
 from rakurs.task import Label, Task, View, read_task, title_of
@@ -290,14 +292,23 @@ def test_a_shipped_task_is_valid_and_titled_in_both_languages(path: Path) -> Non
 def test_every_snomed_code_that_ships_is_a_concept_with_a_sound_check_digit(path: Path) -> None:
     task = read_task(path)
 
-    codes = [label.code for label in task.labels if label.code]
+    codes = [label.code for label in task.labels if label.code and label.code[0] == "SCT"]
     assert codes
-    for scheme, value, meaning in codes:
-        assert scheme == "SCT"
+    for _, value, meaning in codes:
         assert value.isdigit()
         assert value[-3:-1] == "00", "the partition of a concept in the international edition"
         assert verhoeff_holds(value), value
         assert 0 < len(meaning) <= 64, "as a DICOM Code Meaning (VR LO)"
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.relative_to(REPOSITORY).as_posix())
+def test_every_other_code_that_ships_is_one_of_dicom_itself_with_its_meaning(path: Path) -> None:
+    dictionary: Any = concepts["DCM"]
+    of_dicom = {value: meaning for each in dictionary.values() for value, (meaning, _) in each.items()}
+
+    codes = [label.code for label in read_task(path).labels if label.code and label.code[0] != "SCT"]
+
+    assert all(scheme == "DCM" and of_dicom[value] == meaning for scheme, value, meaning in codes)
 
 
 @given(st.integers(1, 10**17), st.integers(0, 9))

@@ -23,7 +23,7 @@ CHEST_LABELS: dict[str, tuple[str, str, list[str] | None]] = {
     "Fibrosis": ("Fibrosis", "Фиброз", ["SCT", "51615001", "Fibrosis of lung"]),
     "Fracture": ("Fracture", "Перелом", None),
     "Hernia": ("Hiatal hernia", "Грыжа пищеводного отверстия", ["SCT", "84089009", "Hiatal hernia"]),
-    "Infiltration": ("Infiltration", "Инфильтрация", None),
+    "Infiltration": ("Infiltration", "Инфильтрация", ["DCM", "112121", "Infiltrate"]),
     "Lung Lesion": ("Lung lesion", "Очаговое изменение лёгкого", None),
     "Lung Opacity": ("Lung opacity", "Затемнение лёгкого", None),
     "Mass": ("Mass", "Образование", ["SCT", "309529002", "Lung mass"]),
