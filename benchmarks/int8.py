@@ -31,7 +31,7 @@ from material.networks import peer_network, save_weights, write_pack
 from material.quantised import FLOAT_OF, ONNX, Network, onnx_networks, openvino_networks
 from timing import REPOSITORY, Times, alternate, arguments, machine, median_ratio, shipped_pack, spread_ms, table
 
-from rakurs.evaluation.films import Films, read_index
+from rakurs.evaluation.index import Films, films_of, read_index
 from rakurs.evaluation.intervals import bootstrap_interval
 from rakurs.evaluation.ranking import auroc
 from rakurs.inference.images import read_image
@@ -101,7 +101,7 @@ def posed(folder: Path, index: Path | None, *, films: int | None) -> Question:
     pack = read_pack(shipped_pack() or write_pack(save_weights(peer_network(), folder / "weights.pt"), folder / "pack"))
     if index is None:
         return Question(pack, [write_png(folder / "film.png", seed=0)], measured=None)
-    held = read_index(index, pack.task)["val"]
+    held = films_of(read_index(index), pack.task, view="frontal", split="val")
     patients, patient = np.unique(held.patients, return_inverse=True)
     place = np.random.default_rng(SEED).permutation(len(patients))[patient]
     rows = np.argsort(place, kind="stable")[:films]  # patients in random order, the films of each together

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from rakurs.evaluation.films import COLUMNS, Films, read_index
+from rakurs.evaluation.index import Films, films_of, read_index, write_index
 from rakurs.task import Task, read_task
 from tests.films import png
 from tests.packs import LABELS, task_text
@@ -49,30 +48,37 @@ def rows_of(
 
 
 def write_films(folder: Path, rows: Iterable[Row], *, side: int = 72, seed: int = 0) -> Path:
-    """Write a film for each row, 8 x 8 random greys at `side` pixels, and the index beside them; give its path."""
+    """Write a frontal film for each row, 8 x 8 random greys at `side` pixels, and their index; give its path."""
     folder.mkdir(parents=True, exist_ok=True)
-    index, generator = folder / "index.csv", np.random.default_rng(seed)
-    with index.open("w", newline="", encoding="utf-8") as lines:
-        table = csv.writer(lines)
-        table.writerow(COLUMNS)
-        for number, row in enumerate(rows):
-            name = f"film-{number:03d}.png"
-            greys = generator.integers(0, 256, (8, 8), np.uint8)
-            (folder / name).write_bytes(png(np.kron(greys, np.ones((side // 8, side // 8), np.uint8))))
-            labels = "|".join(row.labels) or "No Finding"
-            table.writerow([name, row.split, row.patient, labels, row.source_px])
-    return index
+    held, generator = list(rows), np.random.default_rng(seed)
+    names = [f"film-{number:03d}.png" for number in range(len(held))]
+    for name in names:
+        greys = generator.integers(0, 256, (8, 8), np.uint8)
+        (folder / name).write_bytes(png(np.kron(greys, np.ones((side // 8, side // 8), np.uint8))))
+    columns = {
+        "study": names,
+        "patient": [str(row.patient) for row in held],
+        "view": ["frontal"] * len(held),
+        "path": names,
+        "labels": [list(row.labels) for row in held],
+        "split": [row.split for row in held],
+        "source_px": [row.source_px for row in held],
+    }
+    return write_index(columns, images=folder, path=folder / "index.parquet")
 
 
-def write_task(folder: Path, *, labels: Sequence[str] = tuple(LABELS), side: int = 64) -> Task:
-    """A task of the frontal view, by way of a file in `folder`."""
+def write_task(
+    folder: Path, *, labels: Sequence[str] = tuple(LABELS), side: int = 64, views: Sequence[str] = ("frontal",)
+) -> Task:
+    """A task, of the frontal view unless others are named, by way of a file in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "task.toml"
-    path.write_text(task_text(("frontal",), labels, side=side), encoding="utf-8")
+    path.write_text(task_text(views, labels, side=side), encoding="utf-8")
     return read_task(path)
 
 
 def labelled_films(folder: Path, task: Task, *, splits: Sequence[tuple[str, int]]) -> dict[str, Films]:
     """So many films of each split, written and read back."""
     rows = [row for split, n in splits for row in rows_of(split, n)]
-    return read_index(write_films(folder, rows), task)
+    index = read_index(write_films(folder, rows))
+    return {split: films_of(index, task, view="frontal", split=split) for split, _ in splits}

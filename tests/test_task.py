@@ -164,10 +164,19 @@ def test_two_entries_of_one_name_are_refused(tmp_path: Path, old: str, *, new: s
         read_task(path)
 
 
-def test_a_task_that_requires_no_view_is_refused(tmp_path: Path) -> None:
-    path = written(tmp_path, changed("required = true", "required = false"))
+def test_the_main_view_is_the_first_required_one_or_else_the_first(tmp_path: Path) -> None:
+    task = read_task(written(tmp_path, changed("required = true", "required = false")))
 
-    with pytest.raises(TaskError, match="at least one view must be required"):
+    required = View(name="required", required=True)
+    assert task.main_view == task.views[0]
+    assert task.model_copy(update={"views": [task.views[1], required]}).main_view == required
+
+
+def test_a_source_that_means_a_label_and_none_is_refused(tmp_path: Path) -> None:
+    source = read_task(written(tmp_path, VALID)).labels[0].source_names[0]
+    path = written(tmp_path, changed("activation =", f'without = ["{source}"]\nactivation ='))
+
+    with pytest.raises(TaskError, match=f"{source} cannot both mean a label and stand in `without`"):
         read_task(path)
 
 
@@ -351,7 +360,7 @@ def test_a_label_is_the_same_in_every_scheme() -> None:
     assert fourteen[:7] == seven
 
 
-def test_the_schemes_differ_in_nothing_but_name_title_and_labels() -> None:
-    tasks = [read_task(path).model_dump(exclude={"name", "title", "labels"}) for path in (MERGED, SEVEN, FOURTEEN)]
+def test_the_schemes_differ_in_nothing_but_name_title_and_what_their_labels_mean() -> None:
+    tasks = [read_task(path).model_dump(exclude={"name", "title", "labels", "without"}) for path in (MERGED, SEVEN, FOURTEEN)]
 
     assert tasks[0] == tasks[1] == tasks[2]

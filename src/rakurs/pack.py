@@ -120,7 +120,7 @@ def read_pack(folder: Path) -> Pack:
 
     Raises:
         TaskError: the task file is broken.
-        PackError: a required view has no network, or measured.json is broken, speaks of other
+        PackError: a required view has no network, or no view has, or measured.json is broken, speaks of other
             networks (checksum), or of labels, views or operating points that the task does not have.
     """
     task = read_task(folder / "task.toml")
@@ -132,6 +132,8 @@ def read_pack(folder: Path) -> Pack:
     missing = [view.name for view in task.views if view.required and view.name not in networks]
     if missing:
         raise PackError(f"The pack '{task.name}' lacks the network {missing[0]}.onnx of a required view.")
+    if not networks:
+        raise PackError(f"The pack '{task.name}' has no network; expected {task.main_view.name}.onnx at least.")
     measured = _read_measured(folder / "measured.json")
     if measured is not None:
         _refuse_disagreement(task, networks, measured=measured)

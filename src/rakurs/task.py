@@ -75,7 +75,11 @@ class OperatingPoint(_Declaration):
 
 
 class Task(_Declaration):
-    """Everything that a reader must know of a task, except what was learned and measured."""
+    """Everything that a reader must know of a task, except what was learned and measured.
+
+    Where no view is required, any one of them makes a study. `without` names the data set's labels
+    that mean none of the task's, so that a label which was merely forgotten is noticed.
+    """
 
     schema_version: Literal[1] = Field(alias="schema")
     name: Name
@@ -88,6 +92,7 @@ class Task(_Declaration):
     preprocess: Preprocess
     views: list[View] = Field(min_length=1)
     labels: list[Label] = Field(min_length=1)
+    without: list[str] = Field(default_factory=list)
     operating_points: list[OperatingPoint] = Field(default_factory=list)
 
     @model_validator(mode="after")
@@ -96,9 +101,15 @@ class Task(_Declaration):
             names = [entry.name for entry in getattr(self, kind)]
             if len(set(names)) < len(names):
                 raise ValueError(f"two {kind} have the same name")
-        if not any(view.required for view in self.views):
-            raise ValueError("at least one view must be required")
+        claimed = {name for label in self.labels for name in label.source_names}.intersection(self.without)
+        if claimed:
+            raise ValueError(f"{', '.join(sorted(claimed))} cannot both mean a label and stand in `without`")
         return self
+
+    @property
+    def main_view(self) -> View:
+        """What an image shows of which nothing is said: the first required view, else the first."""
+        return next((view for view in self.views if view.required), self.views[0])
 
     def view(self, name: str) -> View:
         """The view of this name.

@@ -16,7 +16,7 @@ from sklearn import metrics
 
 from rakurs.cli.evaluate import evaluate
 from rakurs.errors import UsageError
-from rakurs.evaluation.films import Films, read_index
+from rakurs.evaluation.index import Films, films_of, read_index
 from rakurs.evaluation.report import draw_curves, measure_pack, peer_answers, score_answers, scores_table
 from rakurs.inference.images import read_image
 from rakurs.inference.read import load_reader, read_study
@@ -46,7 +46,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Measured:
     root = tmp_path_factory.mktemp("measured")
     pack = read_pack(write_pack(root / "tiny"))
     index = write_films(root / "films", [*rows_of("test", N), *rows_of("val", 8)])
-    films = read_index(index, pack.task)["test"]
+    films = films_of(read_index(index), pack.task, view="frontal", split="test")
     answers = {
         "tiny": measure_pack(pack, films, progress=silent),
         "peer": np.random.default_rng(0).random((N, 4)).astype(np.float32),

@@ -12,8 +12,9 @@ from click.testing import CliRunner, Result
 
 from rakurs.cli.evaluate import evaluate
 from rakurs.errors import UsageError
-from rakurs.evaluation.films import Films, answer_films, read_index
+from rakurs.evaluation.films import answer_films
 from rakurs.evaluation.gate_limits import distances
+from rakurs.evaluation.index import Films, films_of, read_index
 from rakurs.evaluation.report import measure_pack
 from rakurs.evaluation.tune import calibrate_labels, describe_films, measure_points, tune_view
 from rakurs.inference.network import load_network
@@ -45,7 +46,7 @@ def tuned(tmp_path_factory: pytest.TempPathFactory) -> Tuned:
     write_films(root / "elsewhere", rows_of("val", 12), seed=1)
     elsewhere = sorted((root / "elsewhere").glob("*.png"))
     task = read_pack(folder).task
-    films = read_index(index, task)["val"]
+    films = films_of(read_index(index), task, view="frontal", split="val")
     measured = tune_view(
         folder, task=task, films=films, accepted={"elsewhere": elsewhere}, data_set="made up, val", progress=silent
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rakurs.errors import TrainingError
-from rakurs.evaluation.films import Films
+from rakurs.evaluation.index import Films
 from rakurs.inference.images import read_image
 from rakurs.inference.preprocess import fit
 from rakurs.task import Preprocess

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from rakurs.errors import TrainingError
-from rakurs.evaluation.films import Films
+from rakurs.evaluation.index import Films
 from rakurs.task import Preprocess, Task
 from rakurs.training.loop import Data, prior_offsets, start_or_resume, train, validate
 from rakurs.training.networks import build_network

@@ -68,7 +68,7 @@ def _images(files: Files, task: Task) -> dict[str, Image]:
 
 
 def _known_view(view: str, task: Task) -> str:
-    return next(known.name for known in task.views if known.required) if view == BY_HEADER else view
+    return task.main_view.name if view == BY_HEADER else view
 
 
 def fault_document(error: Exception, files: Files, *, task: Task) -> Document:

@@ -10,14 +10,14 @@ import click
 from rakurs.cli.progress import report_progress
 
 if TYPE_CHECKING:
-    from rakurs.evaluation.films import Films
+    from rakurs.evaluation.index import Films
 
 SEED = 20261123
 
 
 @click.command()
 @click.argument("pack")
-@click.option("--index", type=click.Path(path_type=Path), required=True, help="CSV of films, labels and splits.")
+@click.option("--index", type=click.Path(path_type=Path), required=True, help="The index of `rakurs dataset`.")
 @click.option("--split", default="test", show_default=True, help="The split to measure on.")
 @click.option("--data-set", required=True, help="What the films are, in a few words, for measured.json.")
 @click.option("--tune", is_flag=True, help="Write calibration, thresholds and gate limits; never from the split test.")
@@ -46,22 +46,20 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
 
     \b
     Examples:
-      rakurs evaluate packs/chest-xray --index nih/index.csv --split val --data-set "NIH" --tune
-      rakurs evaluate packs/chest-xray --index nih/index.csv --data-set "NIH" --record --figure roc.svg
+      rakurs evaluate packs/chest-xray --index runs/nih.parquet --split val --data-set "NIH" --tune
+      rakurs evaluate packs/chest-xray --index runs/nih.parquet --data-set "NIH" --record --figure roc.svg
     """
-    from rakurs.errors import UsageError
-    from rakurs.evaluation.films import read_index
+    from rakurs.evaluation.index import films_of, read_index
     from rakurs.pack import find_pack
     from rakurs.task import read_task
 
     folder = find_pack(pack)
-    splits = read_index(index, read_task(folder / "task.toml"))
-    if split not in splits:
-        raise UsageError(f"The index has no split '{split}'; it has: {', '.join(splits)}.")
+    task = read_task(folder / "task.toml")
+    films = films_of(read_index(index), task, view=task.main_view.name, split=split)
     if tune:
-        _tune(folder, splits[split], split=split, data_set=data_set, accept=accept)
+        _tune(folder, films, split=split, data_set=data_set, accept=accept)
         return
-    _measure(folder, splits[split], split=split, data_set=data_set, peer=peer, record=record, figure=figure)
+    _measure(folder, films, split=split, data_set=data_set, peer=peer, record=record, figure=figure)
 
 
 def _tune(folder: Path, films: Films, *, split: str, data_set: str, accept: tuple[Path, ...]) -> None:

@@ -16,15 +16,14 @@ def export(*, checkpoint: Path, index: Path, out: Path) -> None:
 
     \b
     Example:
-      rakurs export runs/chest-xray/checkpoint.pt --index nih/index.csv --out packs/chest-xray/frontal.onnx
+      rakurs export runs/chest-xray/checkpoint.pt --index runs/nih.parquet --out packs/chest-xray/frontal.onnx
     """
     from rakurs.cli.progress import report_progress
-    from rakurs.evaluation.films import read_index
+    from rakurs.evaluation.index import films_of, read_index
     from rakurs.training.publish import export_checkpoint, task_of
 
     task = task_of(checkpoint)
     with report_progress() as progress:
-        written = export_checkpoint(
-            checkpoint, task=task, films=read_index(index, task)["train"], out=out, progress=progress
-        )
+        films = films_of(read_index(index), task, view=out.stem, split="train")
+        written = export_checkpoint(checkpoint, task=task, films=films, out=out, progress=progress)
     click.echo(written)

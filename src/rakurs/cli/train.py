@@ -10,7 +10,7 @@ import click
 @click.command()
 @click.argument("recipe", type=click.Path(path_type=Path))
 @click.option("--task", type=click.Path(path_type=Path), required=True, help="The task file that declares the labels.")
-@click.option("--index", type=click.Path(path_type=Path), required=True, help="CSV of films, labels and splits.")
+@click.option("--index", type=click.Path(path_type=Path), required=True, help="The index of `rakurs dataset`.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the checkpoint and its caches.")
 @click.option("--threads", type=int, default=None, help="Threads of torch; default: its own choice.")
 def train(*, recipe: Path, task: Path, index: Path, out: Path, threads: int | None) -> None:
@@ -19,12 +19,12 @@ def train(*, recipe: Path, task: Path, index: Path, out: Path, threads: int | No
     \b
     Example:
       rakurs train packs/chest-xray/recipe.toml --task packs/chest-xray/task.toml \\
-          --index data/nih/index.csv --out runs/chest-xray
+          --index runs/nih.parquet --out runs/chest-xray
     """
     import torch
 
     from rakurs.cli.progress import report_progress
-    from rakurs.evaluation.films import read_index
+    from rakurs.evaluation.index import films_of, read_index
     from rakurs.task import read_task
     from rakurs.training.loop import train as run
     from rakurs.training.recipe import read_recipe
@@ -32,8 +32,8 @@ def train(*, recipe: Path, task: Path, index: Path, out: Path, threads: int | No
     if threads:
         torch.set_num_threads(threads)
     declared = read_task(task)
+    held, view = read_index(index), declared.main_view.name
+    splits = {split: films_of(held, declared, view=view, split=split) for split in ("train", "val")}
     with report_progress() as progress:
-        checkpoint = run(
-            read_recipe(recipe), task=declared, splits=read_index(index, declared), out=out, progress=progress
-        )
+        checkpoint = run(read_recipe(recipe), task=declared, splits=splits, out=out, progress=progress)
     click.echo(checkpoint)

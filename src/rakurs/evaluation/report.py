@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rakurs.errors import UsageError
-from rakurs.evaluation.films import Films, Progress, answer_films
+from rakurs.evaluation.films import Progress, answer_films
+from rakurs.evaluation.index import Films
 from rakurs.evaluation.plots import Curve, roc_figure
 from rakurs.evaluation.ranking import auroc, roc_curve
 from rakurs.evaluation.scores import score_labels
@@ -27,7 +28,7 @@ PEER_PREFIX = "prob_"
 
 def measure_pack(pack: Pack, films: Films, *, progress: Progress) -> FloatArray:
     """The pack's probabilities for films of its first required view: (n, labels) in 0..1."""
-    view = next(view.name for view in pack.task.views if view.required)
+    view = pack.task.main_view.name
     network = load_network(pack.networks[view], pack.task)
     logits, _ = answer_films(network, films.files, preprocess=pack.task.preprocess, progress=progress)
     return activate(calibrate(logits, view=view, task=pack.task, measured=pack.measured), pack.task)

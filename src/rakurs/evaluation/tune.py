@@ -10,8 +10,9 @@ from typing import Any, Literal
 import numpy as np
 
 from rakurs.evaluation.calibration import fit_platt
-from rakurs.evaluation.films import Films, Progress, answer_films
+from rakurs.evaluation.films import Progress, answer_films
 from rakurs.evaluation.gate_limits import measure_gate, postures
+from rakurs.evaluation.index import Films
 from rakurs.evaluation.scores import to_json
 from rakurs.evaluation.thresholds import sensitivity_specificity, threshold_for
 from rakurs.inference.fusion import activate, calibrate
@@ -37,7 +38,7 @@ def tune_view(
     Raises:
         UsageError: an image cannot be read, or a label lacks one of its classes.
     """
-    view = next(view.name for view in task.views if view.required)
+    view = task.main_view.name
     file = NetworkFile(path=folder / f"{view}.onnx", digest=digest_of(folder / f"{view}.onnx"))
     network = load_network(file, task)
     by_posture = {

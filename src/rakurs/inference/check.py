@@ -91,6 +91,8 @@ def _is_sound(code: list[str]) -> bool:
 def _networks(folder: Path, task: Task) -> Check:
     missing = [view.name for view in task.views if view.required and not (folder / f"{view.name}.onnx").is_file()]
     there = [view.name for view in task.views if (folder / f"{view.name}.onnx").is_file()]
+    if not there and not missing:
+        missing = [task.main_view.name]
     faults = [f"{view}.onnx is missing" for view in missing]
     return _found("Every required view has a network.", faults, detail=f"networks for {', '.join(there)}")
 

@@ -68,10 +68,9 @@ def read_files(reader: Reader, files: Mapping[str, Path], *, full_size: bool = F
 
 
 def view_of(image: Image, task: Task) -> str:
-    """The view that an image's header names (View Position), else the task's first required view."""
+    """The view that an image's header names (View Position), else the task's main view."""
     named = [view.name for view in task.views if image.source.view_position in view.dicom]
-    required = [view.name for view in task.views if view.required]
-    return (named or required)[0]
+    return named[0] if named else task.main_view.name
 
 
 def read_study(reader: Reader, study: Study) -> Reading:
@@ -82,7 +81,7 @@ def read_study(reader: Reader, study: Study) -> Reading:
         UsageError: a view that the task does not have.
     """
     task, measured = reader.pack.task, reader.pack.measured
-    _check_views(study, task)
+    _check_views(study, reader)
     seconds: dict[str, float] = {}
     warnings: list[ReadingWarning] = []
     logits: dict[str, FloatArray] = {}
@@ -103,13 +102,16 @@ def read_study(reader: Reader, study: Study) -> Reading:
     )
 
 
-def _check_views(study: Study, task: Task) -> None:
+def _check_views(study: Study, reader: Reader) -> None:
+    task = reader.pack.task
     for view in study.images:
         if view not in {known.name for known in task.views}:
             raise UsageError(
                 f"The task '{task.name}' has no view '{view}'; it has: {', '.join(known.name for known in task.views)}."
             )
     missing = [view.name for view in task.views if view.required and view.name not in study.images]
+    if not missing and not any(view in reader.networks for view in study.images):
+        missing = list(reader.networks)
     if missing:
         raise Refusal(
             RefusalCode.WRONG_VIEW,

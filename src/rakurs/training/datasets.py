@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rakurs.errors import Refusal, TrainingError
-from rakurs.evaluation.films import Films, Progress
+from rakurs.evaluation.films import Progress
+from rakurs.evaluation.index import Films
 from rakurs.inference.images import read_image
 from rakurs.inference.preprocess import fit
 from rakurs.task import Preprocess

@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from rakurs.errors import TrainingError
-from rakurs.evaluation.films import Films, Progress
+from rakurs.evaluation.films import Progress
+from rakurs.evaluation.index import Films
 from rakurs.evaluation.ranking import auroc
 from rakurs.task import Preprocess, Task
 from rakurs.training.augment import augment

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from rakurs.errors import TrainingError
-from rakurs.evaluation.films import Films, Progress
+from rakurs.evaluation.films import Progress
+from rakurs.evaluation.index import Films
 from rakurs.inference.preprocess import normalise
 from rakurs.task import Task
 from rakurs.training.datasets import cache_file, decode_films
