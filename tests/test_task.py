@@ -361,6 +361,8 @@ def test_a_label_is_the_same_in_every_scheme() -> None:
 
 
 def test_the_schemes_differ_in_nothing_but_name_title_and_what_their_labels_mean() -> None:
-    tasks = [read_task(path).model_dump(exclude={"name", "title", "labels", "without"}) for path in (MERGED, SEVEN, FOURTEEN)]
+    tasks = [
+        read_task(path).model_dump(exclude={"name", "title", "labels", "without"}) for path in (MERGED, SEVEN, FOURTEEN)
+    ]
 
     assert tasks[0] == tasks[1] == tasks[2]

@@ -21,7 +21,7 @@ from rakurs.evaluation.index import Films
 from rakurs.evaluation.ranking import auroc
 from rakurs.task import Preprocess, Task
 from rakurs.training.augment import augment
-from rakurs.training.datasets import cache_file, decode_films
+from rakurs.training.decoded import cache_file, decode_films
 from rakurs.training.networks import ReadingNetwork, build_network
 from rakurs.training.recipe import Recipe, Stage
 

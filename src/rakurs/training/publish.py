@@ -13,7 +13,7 @@ from rakurs.evaluation.films import Progress
 from rakurs.evaluation.index import Films
 from rakurs.inference.preprocess import normalise
 from rakurs.task import Task
-from rakurs.training.datasets import cache_file, decode_films
+from rakurs.training.decoded import cache_file, decode_films
 from rakurs.training.export import describe, export_network
 from rakurs.training.networks import ReadingNetwork, build_network
 from rakurs.training.recipe import Recipe

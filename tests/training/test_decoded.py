@@ -12,7 +12,7 @@ from rakurs.evaluation.index import Films
 from rakurs.inference.images import read_image
 from rakurs.inference.preprocess import fit
 from rakurs.task import Preprocess
-from rakurs.training.datasets import decode_films
+from rakurs.training.decoded import decode_films
 from tests.labelled import labelled_films, silent, write_task
 
 N = 5
