@@ -50,11 +50,11 @@ def bootstrap_interval(
         raise UsageError(f"Got groups of shape {members.shape}; expected (n,), one group for each film.")
     if samples < 1:
         raise UsageError(f"Got {samples} bootstrap samples; expected 1 or more.")
-    _check_level(level)
+    check_level(level)
     draw = _drawer(members, seed=seed)
     drawn = np.array([statistic(draw()) for _ in range(samples)], np.float64)  # (samples, *shape)
     value = statistic(np.arange(members.size))
-    low, high = _percentiles(drawn, level=level)
+    low, high = percentiles(drawn, level=level)
     if isinstance(value, np.ndarray):
         return Interval(value, low, high)
     return Interval(float(value), float(low), float(high))
@@ -69,7 +69,7 @@ def wilson_interval(positives: float, n: float, *, level: float = 0.95) -> Inter
     Raises:
         UsageError: `positives` is not in 0..n, or `level` is not between 0 and 1.
     """
-    _check_level(level)
+    check_level(level)
     if not 0 <= positives <= n:
         raise UsageError(f"Got {positives} of {n}; expected a count in 0..n.")
     if n == 0:
@@ -128,7 +128,7 @@ def _drawer(members: npt.NDArray[np.generic], *, seed: int) -> Callable[[], IntA
     return draw
 
 
-def _percentiles(drawn: Float64Array, *, level: float) -> tuple[Float64Array, Float64Array]:
+def percentiles(drawn: Float64Array, *, level: float) -> tuple[Float64Array, Float64Array]:
     """The two bounds over the first axis: (samples, *shape) -> (*shape) twice; NaN where no sample is a number."""
     columns = drawn.reshape(len(drawn), -1)
     bounds = np.full((2, columns.shape[1]), np.nan)
@@ -140,6 +140,11 @@ def _percentiles(drawn: Float64Array, *, level: float) -> tuple[Float64Array, Fl
     return low, high
 
 
-def _check_level(level: float) -> None:
+def check_level(level: float) -> None:
+    """Refuse a level that is none.
+
+    Raises:
+        UsageError: `level` is not between 0 and 1.
+    """
     if not 0 < level < 1:
         raise UsageError(f"Got the level {level}; expected one between 0 and 1, such as 0.95.")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from rakurs.errors import UsageError
-from rakurs.evaluation.answers import BoolArray, FloatArray, IntArray, checked_probabilities
+from rakurs.evaluation.answers import BoolArray, FloatArray, checked_probabilities
+from rakurs.evaluation.areas import MEASURES, areas, resampled_areas
 from rakurs.evaluation.calibration import brier, expected_calibration_error
-from rakurs.evaluation.intervals import Interval, bootstrap_interval
-from rakurs.evaluation.ranking import auprc_of_counts, auroc_of_counts, counts, places
+from rakurs.evaluation.intervals import Interval
+from rakurs.evaluation.resamples import draw_resamples, interval_of
 from rakurs.evaluation.thresholds import sensitivity_specificity
 
 Thresholds = Mapping[str, Mapping[str, float]]
@@ -42,14 +43,15 @@ def score_labels(
     """
     truth, probability, members = np.asarray(truth), np.asarray(probability, np.float64), np.asarray(patients)
     _check_agreement(truth, probability, labels=labels, members=members, thresholds=thresholds)
-    areas = bootstrap_interval(_areas(truth, probability), groups=members, samples=samples, seed=seed)
+    resamples = draw_resamples(members, samples=samples, seed=seed)
+    measured = interval_of(areas(truth, probability), resampled_areas(truth, probability, resamples=resamples))
     table = {}
     for column, label in enumerate(labels):
         points = {name: point[label] for name, point in thresholds.items() if label in point}
         row = _label_row(truth[:, column], probability[:, column], points=points, patients=members)
-        table[label] = {**row, **_area_rows(areas, column=column)}
+        table[label] = {**row, **_area_rows(measured, column=column)}
     ece = float(np.mean([row["ece"] for row in table.values()]))
-    return {"labels": table, "mean": {**_area_rows(areas, column=len(labels)), "ece": ece}}
+    return {"labels": table, "mean": {**_area_rows(measured, column=len(labels)), "ece": ece}}
 
 
 def to_json(interval: Interval[float]) -> dict[str, float | None]:
@@ -58,29 +60,9 @@ def to_json(interval: Interval[float]) -> dict[str, float | None]:
     return {name: None if math.isnan(number) else float(number) for name, number in named.items()}
 
 
-def _areas(truth: BoolArray, probability: FloatArray) -> Callable[[IntArray], FloatArray]:
-    """A statistic for the bootstrap: AUROC and AUPRC of every label and, last, their mean: (2, labels + 1).
-
-    The mean is always over the same labels, those with both classes in the whole set; a resample that lost one of
-    them has no mean.
-    """
-    columns = [places(column) for column in probability.T]
-    both_classes = truth.any(axis=0) & ~truth.all(axis=0)
-
-    def areas(index: IntArray) -> FloatArray:
-        of_label = np.empty((2, len(columns)))
-        for column, place in enumerate(columns):
-            at_place = counts(truth[index, column], place[index])
-            of_label[:, column] = auroc_of_counts(*at_place), auprc_of_counts(*at_place)
-        mean = of_label[:, both_classes].mean(axis=1) if both_classes.any() else np.full(2, np.nan)
-        return np.column_stack([of_label, mean])
-
-    return areas
-
-
-def _area_rows(areas: Interval[FloatArray], *, column: int) -> dict[str, Any]:
-    bounds = np.stack([areas.value, areas.low, areas.high], axis=-1)[:, column]  # (measure, bound)
-    return {name: to_json(Interval(*map(float, row))) for name, row in zip(("auroc", "auprc"), bounds, strict=True)}
+def _area_rows(measured: Interval[FloatArray], *, column: int) -> dict[str, Any]:
+    bounds = np.stack([measured.value, measured.low, measured.high], axis=-1)[:, column]  # (measure, bound)
+    return {name: to_json(Interval(*map(float, row))) for name, row in zip(MEASURES, bounds, strict=True)}
 
 
 def _label_row(
