@@ -64,6 +64,8 @@ title = {{ en = "Tiny chest radiograph", ru = "Крошечная рентген
 intended_use = {{ en = "For tests only.", ru = "Только для тестов." }}
 modalities = ["CR", "DX"]
 activation = "sigmoid"
+without = ["No Finding"]
+wrong_postures = ["turned-90", "turned-180", "turned-270", "inverted"]
 
 [preprocess]
 channels = 1
@@ -161,7 +163,7 @@ def measurements(
         },
         "validation": {"data_set": "made up", "studies": 100, "prevalence": dict.fromkeys(labels, 0.05)},
         "calibration": {view: {label: {"slope": 0.5, "intercept": -1.0} for label in labels} for view in views},
-        "fusion": {view: 1.0 + number for number, view in enumerate(views)},
+        "fusion": {view: 2 * place / (len(views) * (len(views) + 1)) for place, view in enumerate(views, start=1)},
         "operating_points": {
             point: {
                 label: {"threshold": threshold, "sensitivity": interval, "specificity": interval} for label in labels

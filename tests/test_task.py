@@ -174,7 +174,7 @@ def test_the_main_view_is_the_first_required_one_or_else_the_first(tmp_path: Pat
 
 def test_a_source_that_means_a_label_and_none_is_refused(tmp_path: Path) -> None:
     source = read_task(written(tmp_path, VALID)).labels[0].source_names[0]
-    path = written(tmp_path, changed("activation =", f'without = ["{source}"]\nactivation ='))
+    path = written(tmp_path, changed('without = ["No Finding"]', f'without = ["{source}"]'))
 
     with pytest.raises(TaskError, match=f"{source} cannot both mean a label and stand in `without`"):
         read_task(path)
@@ -366,3 +366,10 @@ def test_the_schemes_differ_in_nothing_but_name_title_and_what_their_labels_mean
     ]
 
     assert tasks[0] == tasks[1] == tasks[2]
+
+
+def test_a_task_of_which_several_labels_may_hold_cannot_abstain(tmp_path: Path) -> None:
+    path = written(tmp_path, f"{VALID}\n[abstention]\nat_most_error = 0.05\n")
+
+    with pytest.raises(TaskError, match="only a task of which exactly one label holds"):
+        read_task(path)

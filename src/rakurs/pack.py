@@ -45,6 +45,18 @@ class Threshold(_Measurement):
     specificity: Interval
 
 
+class Confidence(_Measurement):
+    """The probability of the likeliest label under which no answer is given.
+
+    `coverage` is the share of studies that were answered where it was measured, `error` the share
+    of those answers that were wrong.
+    """
+
+    at_least: float = Field(ge=0, le=1)
+    coverage: Interval
+    error: Interval
+
+
 class Probe(_Measurement):
     """A linear classifier on the embedding: softmax(weights @ embedding + bias).
 
@@ -88,6 +100,7 @@ class Measured(_Measurement):
     calibration: dict[str, dict[str, Calibration]] | None = None
     fusion: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     operating_points: dict[str, dict[str, Threshold]] = Field(default_factory=dict)
+    confidence: Confidence | None = None
     gate: dict[str, Gate] = Field(default_factory=dict)
     scores: list[dict[str, Any]] = Field(default_factory=list)
 
@@ -124,11 +137,7 @@ def read_pack(folder: Path) -> Pack:
             networks (checksum), or of labels, views or operating points that the task does not have.
     """
     task = read_task(folder / "task.toml")
-    networks = {
-        view.name: NetworkFile(path=path, digest=digest_of(path))
-        for view in task.views
-        if (path := folder / f"{view.name}.onnx").is_file()
-    }
+    networks = network_files(folder, task)
     missing = [view.name for view in task.views if view.required and view.name not in networks]
     if missing:
         raise PackError(f"The pack '{task.name}' lacks the network {missing[0]}.onnx of a required view.")
@@ -138,6 +147,15 @@ def read_pack(folder: Path) -> Pack:
     if measured is not None:
         _refuse_disagreement(task, networks, measured=measured)
     return Pack(folder=folder, task=task, networks=networks, measured=measured)
+
+
+def network_files(folder: Path, task: Task) -> dict[str, NetworkFile]:
+    """The networks that lie in a pack's folder, by view in the task's order."""
+    return {
+        view.name: NetworkFile(path=path, digest=digest_of(path))
+        for view in task.views
+        if (path := folder / f"{view.name}.onnx").is_file()
+    }
 
 
 def digest_of(path: Path) -> str:
@@ -170,6 +188,8 @@ def _refuse_disagreement(task: Task, networks: Mapping[str, NetworkFile], *, mea
     _refuse_other_names("operating_points", measured.operating_points, expected=points, some=True)
     for point, thresholds in measured.operating_points.items():
         _refuse_other_names(f"operating_points.{point}", thresholds, expected=labels)
+    if measured.confidence is not None and task.activation != "softmax":
+        raise PackError("measured.json has a confidence, but of the task's labels several may hold.")
     if measured.calibration is not None:
         _refuse_other_names("calibration", measured.calibration, expected=list(networks))
         _refuse_other_names("fusion", measured.fusion, expected=list(networks))

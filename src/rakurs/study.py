@@ -108,9 +108,13 @@ class Study:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """One pack applied to one study; `seconds` per stage."""
+    """One pack applied to one study; `seconds` per stage.
+
+    `answer` names the likeliest label where exactly one holds and the pack is sure enough of it.
+    """
 
     calibrated: bool
     findings: tuple[Finding, ...]
+    answer: str | None = None
     warnings: tuple[ReadingWarning, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)

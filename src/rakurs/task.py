@@ -74,11 +74,21 @@ class OperatingPoint(_Declaration):
     at_least: float = Field(gt=0, lt=1)
 
 
+Posture = Literal["turned-90", "turned-180", "turned-270", "inverted"]
+
+
+class Abstention(_Declaration):
+    """When no answer is given: of those given, at most this share may be wrong where it was measured."""
+
+    at_most_error: float = Field(gt=0, lt=1)
+
+
 class Task(_Declaration):
     """Everything that a reader must know of a task, except what was learned and measured.
 
     Where no view is required, any one of them makes a study. `without` names the data set's labels
-    that mean none of the task's, so that a label which was merely forgotten is noticed.
+    that mean none of the task's, so that a label which was merely forgotten is noticed. `caution` stands
+    beside every reading. `wrong_postures` are the ways in which an image may not lie.
     """
 
     schema_version: Literal[1] = Field(alias="schema")
@@ -86,6 +96,7 @@ class Task(_Declaration):
     version: str = Field(pattern=r"^[0-9A-Za-z.+-]{1,32}$")
     title: Titles
     intended_use: Titles
+    caution: Titles | None = None
     modalities: list[str] = Field(default_factory=list)
     body_parts: list[str] = Field(default_factory=list)
     activation: Literal["sigmoid", "softmax"]
@@ -93,7 +104,15 @@ class Task(_Declaration):
     views: list[View] = Field(min_length=1)
     labels: list[Label] = Field(min_length=1)
     without: list[str] = Field(default_factory=list)
+    wrong_postures: list[Posture] = Field(default_factory=list)
     operating_points: list[OperatingPoint] = Field(default_factory=list)
+    abstention: Abstention | None = None
+
+    @model_validator(mode="after")
+    def _one_answer_to_abstain_from(self) -> Self:
+        if self.abstention is not None and self.activation != "softmax":
+            raise ValueError('only a task of which exactly one label holds (activation = "softmax") may abstain')
+        return self
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

@@ -58,7 +58,7 @@ def test_json_is_one_document_of_the_agreed_shape(call: Call, film: Path) -> Non
     assert set(whole["pack"]["networks"]) == {"frontal", "lateral"}
     assert all(DIGEST.fullmatch(digest) for digest in whole["pack"]["networks"].values())
     [reading] = whole["readings"]
-    assert set(reading) == {"state", "files", "calibrated", "warnings", "findings", "seconds"}
+    assert set(reading) == {"state", "files", "calibrated", "answer", "warnings", "findings", "seconds"}
     assert reading["state"] == "read"
     assert reading["files"] == {"frontal": str(film)}
     assert reading["calibrated"] is True

@@ -4,17 +4,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
+from scipy.special import log_softmax  # type: ignore[import-untyped]
 from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 
 from rakurs.errors import UsageError
-from rakurs.evaluation.answers import BoolArray, Float64Array
+from rakurs.evaluation.answers import BoolArray, Float64Array, FloatArray
 from rakurs.evaluation.calibration import (
     SMALLEST_SLOPE,
     brier,
     expected_calibration_error,
     fit_platt,
+    fit_temperature,
     reliability,
 )
 
@@ -187,3 +190,30 @@ def test_calibrating_takes_the_calibration_error_away() -> None:
 def test_no_bins_are_refused() -> None:
     with pytest.raises(UsageError, match="0 bins"):
         reliability(np.array([True]), np.array([0.5]), bins=0)
+
+
+def test_the_temperature_is_the_one_of_greatest_likelihood() -> None:
+    generator = np.random.default_rng(0)
+    truth = np.eye(5, dtype=np.bool_)[generator.integers(5, size=400)]
+    logits = 4 * truth + 3 * generator.normal(size=(400, 5))
+
+    slope = fit_temperature(logits, truth)
+
+    best = minimize_scalar(
+        lambda of: -log_softmax(of * logits, axis=1)[truth].sum(), bounds=(0.01, 5), method="bounded"
+    )
+    assert slope == pytest.approx(best.x, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("logits", "truth", "says"),
+    [
+        (np.zeros((2, 3)), np.zeros((2, 3), bool), "none or several labels"),
+        (np.zeros((2, 3)), np.eye(2, 3), "none or several labels"),
+        (np.full((2, 3), np.inf), np.eye(2, 3, dtype=bool), "expected finite"),
+        (np.zeros((0, 3)), np.zeros((0, 3), bool), "n >= 1"),
+    ],
+)
+def test_what_has_no_temperature_is_refused(logits: FloatArray, truth: BoolArray, *, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        fit_temperature(logits, truth)

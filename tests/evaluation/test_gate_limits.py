@@ -37,6 +37,7 @@ TASK = Task.model_validate(
         "version": "1",
         "title": {"en": "Tiny"},
         "intended_use": {"en": "Tests"},
+        "wrong_postures": list(KINDS[1:]),
         "activation": "sigmoid",
         "preprocess": SQUARE.model_dump(),
         "views": [{"name": "frontal", "required": True}],
@@ -204,17 +205,17 @@ def test_where_postures_lie_close_the_limit_rises_until_upright_films_pass() -> 
 
 
 def test_postures_are_those_that_the_gate_knows_with_the_upright_one_first() -> None:
-    assert list(postures(SQUARE)) == ["upright", *POSTURE_CODES] == list(KINDS)
+    assert list(postures(TASK)) == ["upright", *POSTURE_CODES] == list(KINDS)
 
 
 def test_an_upright_film_is_left_as_it_is() -> None:
     image = np.random.default_rng(0).random((1, 32, 32), np.float32)
 
-    np.testing.assert_array_equal(postures(SQUARE)["upright"](image), image)
+    np.testing.assert_array_equal(postures(TASK)["upright"](image), image)
 
 
 def test_turns_follow_each_other_by_quarters() -> None:
-    image, changes = np.random.default_rng(0).random((1, 32, 32), np.float32), postures(SQUARE)
+    image, changes = np.random.default_rng(0).random((1, 32, 32), np.float32), postures(TASK)
 
     turned = [changes[kind](image) for kind in KINDS[:4]]
 
@@ -235,6 +236,17 @@ def test_an_inverted_film_is_what_the_inverted_grey_values_give(channels: int) -
     )
     grey = np.random.default_rng(0).random((channels, 32, 32), np.float32)
 
-    inverted = postures(declared)["inverted"](normalise(grey, declared))
+    inverted = postures(TASK.model_copy(update={"preprocess": declared}))["inverted"](normalise(grey, declared))
 
     np.testing.assert_allclose(inverted, normalise(1 - grey, declared), atol=1e-5)
+
+
+def test_where_no_posture_is_wrong_there_is_no_probe_and_nothing_beyond_the_limit_is_like_the_images() -> None:
+    upright = clusters(apart=1.0)["upright"]
+
+    gate = measure_gate({"upright": upright}, {"all": upright})
+
+    assert gate.posture is None
+    assert gate.reach == gate.distance
+    assert (distances(upright) <= gate.distance).mean() >= PASSED_SHARE
+    assert list(postures(TASK.model_copy(update={"wrong_postures": []}))) == ["upright"]

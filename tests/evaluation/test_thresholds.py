@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rakurs.errors import UsageError
 from rakurs.evaluation.answers import BoolArray, Float64Array
 from rakurs.evaluation.intervals import wilson_interval
-from rakurs.evaluation.thresholds import sensitivity_specificity, threshold_for
+from rakurs.evaluation.thresholds import confidence_for, sensitivity_specificity, threshold_for
 
 Pair = tuple[BoolArray, Float64Array]
 
@@ -116,3 +116,22 @@ def test_a_class_that_is_not_there_is_nan() -> None:
 def test_groups_that_do_not_match_the_studies_are_refused() -> None:
     with pytest.raises(UsageError, match="expected one group for each"):
         sensitivity_specificity(np.zeros(3, bool), np.zeros(3), threshold=0.5, groups=[1, 2])
+
+
+@given(both_classes(), st.sampled_from([0.0, 0.1, 0.25, 0.5]))
+def test_the_confidence_is_the_least_that_keeps_errors_rare(pair: Pair, at_most_error: float) -> None:
+    right, confidence = pair
+    threshold = confidence_for(confidence, right, at_most_error=at_most_error)
+
+    def error(of: float) -> float:
+        return float((~right[confidence >= of]).mean())
+
+    lower = [of for of in np.unique(confidence) if of < threshold]
+    assert threshold > confidence.max() or error(threshold) <= at_most_error or threshold == 1
+    assert all(error(of) > at_most_error for of in lower)
+
+
+def test_where_no_answer_is_sure_enough_none_is_given() -> None:
+    threshold = confidence_for(np.array([0.6, 0.9]), np.array([True, False]), at_most_error=0.2)
+
+    assert threshold == np.nextafter(0.9, 1)

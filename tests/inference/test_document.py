@@ -35,6 +35,7 @@ def test_a_reading_has_the_agreed_shape() -> None:
         "state": "read",
         "files": {"frontal": "a.png"},
         "calibrated": True,
+        "answer": None,
         "warnings": [{"code": "ungated", "message": "No limits."}],
         "findings": [
             {

@@ -87,19 +87,22 @@ def test_one_view_absent_gives_exactly_the_other_views_logits(
     np.testing.assert_array_equal(fused, logits)
 
 
-def test_two_views_are_weighed_as_measured() -> None:
-    fused = fuse({"frontal": FRONTAL, "lateral": LATERAL}, measured(fusion={"frontal": 3.0, "lateral": 1.0}))
+@pytest.mark.parametrize("weights", [(0.75, 0.25), (1.0, 0.5)], ids=["a mean", "surer together"])
+def test_two_views_are_weighed_as_measured(weights: tuple[float, float]) -> None:
+    known = measured(fusion=dict(zip(("frontal", "lateral"), weights, strict=True)))
 
-    np.testing.assert_allclose(fused, 0.75 * FRONTAL + 0.25 * LATERAL, rtol=1e-6)
+    fused = fuse({"frontal": FRONTAL, "lateral": LATERAL}, known)
+
+    np.testing.assert_allclose(fused, weights[0] * FRONTAL + weights[1] * LATERAL, rtol=1e-6)
     assert fused.dtype == np.float32
 
 
-def test_only_the_ratio_of_the_weights_counts() -> None:
-    studies = {"frontal": FRONTAL, "lateral": LATERAL}
+def test_with_one_of_three_views_missing_the_others_keep_their_ratio_and_half_of_what_agreement_adds() -> None:
+    known = measured(fusion={"frontal": 0.6, "lateral": 0.3, "oblique": 0.9})
 
-    small = fuse(studies, measured(fusion={"frontal": 0.3, "lateral": 0.1, "oblique": 5.0}))
+    fused = fuse({"frontal": FRONTAL, "lateral": LATERAL}, known)
 
-    np.testing.assert_allclose(small, fuse(studies, measured(fusion={"frontal": 30.0, "lateral": 10.0})), rtol=1e-6)
+    np.testing.assert_allclose(fused, 1.4 * (2 / 3 * FRONTAL + 1 / 3 * LATERAL), rtol=1e-6)
 
 
 def test_views_whose_weights_were_not_measured_count_alike() -> None:
@@ -109,7 +112,7 @@ def test_views_whose_weights_were_not_measured_count_alike() -> None:
 
 
 def test_the_order_of_the_views_does_not_matter() -> None:
-    known = measured(fusion={"frontal": 3.0, "lateral": 1.0})
+    known = measured(fusion={"frontal": 0.9, "lateral": 0.3})
 
     fused = fuse({"lateral": LATERAL, "frontal": FRONTAL}, known)
 

@@ -28,7 +28,7 @@ Change = Callable[[dict[str, Any]], object]
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
-    """A whole pack of two views, whose frontal network counts once and the lateral one twice."""
+    """A whole pack of two views, whose lateral network counts twice what the frontal one does."""
     return reader_of(write_pack(tmp_path_factory.mktemp("packs") / "both", views=VIEWS))
 
 
@@ -329,3 +329,59 @@ def test_reading_changes_neither_the_image_nor_the_pack(reader: Reader) -> None:
 
     np.testing.assert_array_equal(image.pixels, before)
     assert digest_of(reader.pack.networks["frontal"].path) == digest
+
+
+def exclusive_reader(folder: Path, *, at_least: float | None, caution: bool = False) -> Reader:
+    """A pack of one label per study, that answers from this confidence on."""
+    write_pack(folder)
+    text = (folder / "task.toml").read_text(encoding="utf-8").replace('"sigmoid"', '"softmax"')
+    if caution:
+        text = text.replace("activation =", 'caution = { en = "Not for deciding what to eat." }\nactivation =')
+    (folder / "task.toml").write_text(text, encoding="utf-8")
+    share = {"value": 0.5, "low": 0.4, "high": 0.6}
+
+    def change(content: dict[str, Any]) -> None:
+        if at_least is not None:
+            content["confidence"] = {"at_least": at_least, "coverage": share, "error": share}
+
+    return reader_of(folder, change)
+
+
+@pytest.mark.parametrize("at_least", [None, 0.0], ids=["no rule", "sure enough"])
+def test_where_one_label_holds_the_likeliest_is_the_answer(tmp_path: Path, at_least: float | None) -> None:
+    reading = read(exclusive_reader(tmp_path / "pack", at_least=at_least), frontal=frontal())
+
+    likeliest = max(reading.findings, key=lambda finding: finding.probability)
+    assert reading.answer == likeliest.label
+    assert sum(finding.probability for finding in reading.findings) == pytest.approx(1)
+
+
+def test_a_pack_that_is_not_sure_enough_gives_no_answer_and_says_why(tmp_path: Path) -> None:
+    reading = read(exclusive_reader(tmp_path / "pack", at_least=1.0), frontal=frontal())
+
+    assert reading.answer is None
+    assert [warning.code for warning in reading.warnings] == ["unsure"]
+    assert "under 100% this pack was wrong too often" in reading.warnings[0].message
+
+
+def test_a_chest_film_has_findings_but_no_answer(reader: Reader) -> None:
+    assert read(reader, frontal=frontal()).answer is None
+
+
+def test_a_packs_caution_stands_beside_every_reading(tmp_path: Path) -> None:
+    reading = read(exclusive_reader(tmp_path / "pack", at_least=0.0, caution=True), frontal=frontal())
+
+    assert [(warning.code, warning.message) for warning in reading.warnings] == [
+        ("caution", "Not for deciding what to eat.")
+    ]
+
+
+def test_where_no_view_is_required_any_one_is_read(tmp_path: Path) -> None:
+    folder = write_pack(tmp_path / "pack", views=VIEWS)
+    task = folder / "task.toml"
+    task.write_text(task.read_text(encoding="utf-8").replace("required = true", "required = false"), encoding="utf-8")
+    either = reader_of(folder)
+
+    assert len(read(either, lateral=lateral()).findings) == len(read(either, frontal=frontal()).findings) == len(LABELS)
+    with pytest.raises(Refusal, match="expected the view frontal"):
+        read(either)

@@ -54,27 +54,29 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     from rakurs.task import read_task
 
     folder = find_pack(pack)
+    if tune:
+        _tune(folder, index, split=split, data_set=data_set, accept=accept)
+        return
     task = read_task(folder / "task.toml")
     films = films_of(read_index(index), task, view=task.main_view.name, split=split)
-    if tune:
-        _tune(folder, films, split=split, data_set=data_set, accept=accept)
-        return
     _measure(folder, films, split=split, data_set=data_set, peer=peer, record=record, figure=figure)
 
 
-def _tune(folder: Path, films: Films, *, split: str, data_set: str, accept: tuple[Path, ...]) -> None:
+def _tune(folder: Path, index: Path, *, split: str, data_set: str, accept: tuple[Path, ...]) -> None:
     from rakurs.errors import UsageError
-    from rakurs.evaluation.tune import tune_view
+    from rakurs.evaluation.index import read_index, split_of
+    from rakurs.evaluation.tune import tune_pack
     from rakurs.pack import write_measured
     from rakurs.task import read_task
 
     if split == "test":
         raise UsageError("Thresholds measured on the split 'test' would flatter it; tune on 'val'.")
     task = read_task(folder / "task.toml")
+    studies = split_of(read_index(index), task, split=split)
     groups = {each.name: sorted(file for file in each.iterdir() if file.suffix in {".jpg", ".png"}) for each in accept}
     with report_progress() as progress:
-        measured = tune_view(
-            folder, task=task, films=films, accepted=groups, data_set=f"{data_set}, {split}", progress=progress
+        measured = tune_pack(
+            folder, task=task, studies=studies, accepted=groups, data_set=f"{data_set}, {split}", progress=progress
         )
     write_measured(measured, folder)
     click.echo(folder / "measured.json")

@@ -43,7 +43,7 @@ def report_html(reading: Document, *, pack: Pack, answered: Answer, images: Mapp
             **_frame(pack, when),
             **_style_and_script(),
             files=[_file(view, path, image=answered.images.get(view)) for view, path in reading["files"].items()],
-            warnings=[_coded(warning) for warning in reading.get("warnings", [])],
+            warnings=[_warning(warning, pack.task) for warning in reading.get("warnings", [])],
             refusal=_refusal(reading.get("refusal")),
             **answers,
         )
@@ -102,6 +102,12 @@ def _file(view: str, path: str, *, image: Image | None) -> dict[str, str]:
 def _coded(said: Mapping[str, str]) -> Said:
     """A sentence with a code: in Russian what the code means."""
     return both(said["message"], CODES.get(said["code"], said["message"]))
+
+
+def _warning(warning: Mapping[str, str], task: Task) -> Said:
+    if warning["code"] == "caution" and task.caution is not None:
+        return both(task.caution["en"], task.caution.get("ru", task.caution["en"]))
+    return _coded(warning)
 
 
 def _refusal(refusal: Mapping[str, str] | None) -> dict[str, Any] | None:

@@ -51,6 +51,9 @@ def _show(console: Console, reading: Document, *, pack: Pack) -> None:
             console.print(
                 _said(console, f"  warning, {warning['code']}: {warning['message']}", style="yellow"), soft_wrap=True
             )
+        if reading["answer"] is not None:
+            title = next(each["title"] for each in reading["findings"] if each["label"] == reading["answer"])
+            console.print(_said(console, f"  {title}", style="bold green"), soft_wrap=True)
         console.print(_table(console, reading, pack=pack))
     console.print()
 

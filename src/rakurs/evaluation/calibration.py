@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -57,6 +58,30 @@ def fit_platt(logit: FloatArray, truth: BoolArray, *, weight: FloatArray | None 
         slope = SMALLEST_SLOPE
         (intercept,) = _newton(ones[:, None], offset=slope * u, target=target, weight=studies)
     return float(slope / spread), float(intercept - slope * centre / spread)
+
+
+def fit_temperature(logits: FloatArray, truth: BoolArray) -> float:
+    """The slope (one over the temperature) for which softmax(slope * logits) fits the truth best.
+
+    `logits` (n, labels), `truth` bool (n, labels) with exactly one label each. Guo et al., ICML 2017: the ranking of a
+    study's labels stays as it is. Bisection on the slope of the convex cross-entropy, within 0.01..100.
+
+    Raises:
+        UsageError: the shapes differ, there are no studies, a logit is not finite, or a study has not one label.
+    """
+    wide, held = np.asarray(logits, np.float64), np.asarray(truth)
+    if wide.ndim != 2 or wide.shape != held.shape or not wide.size or not np.isfinite(wide).all():
+        raise UsageError(f"Got logits {wide.shape} and truth {held.shape}; expected finite (n, labels) twice, n >= 1.")
+    if held.dtype != np.bool_ or (held.sum(1) != 1).any():
+        raise UsageError("Got studies with none or several labels; expected exactly one each.")
+    wide = wide - wide.max(1, keepdims=True)
+    low, high = math.log(0.01), math.log(100)
+    for _ in range(60):
+        middle = (low + high) / 2
+        powers = np.exp(math.exp(middle) * wide)
+        expected = (powers * wide).sum(1) / powers.sum(1)
+        low, high = (low, middle) if float((expected - wide[held]).sum()) > 0 else (middle, high)
+    return math.exp((low + high) / 2)
 
 
 def brier(truth: BoolArray, probability: FloatArray) -> float:

@@ -12,7 +12,7 @@ from rakurs.evaluation.films import Change
 from rakurs.inference.gate import distance_to_training, posture_probabilities
 from rakurs.pack import Gate, Probe
 from rakurs.study import FloatArray
-from rakurs.task import Preprocess
+from rakurs.task import Task
 
 PASSED_SHARE = 0.995
 """Of each group of films that must pass, the share within the limit: at most 1 % false refusals, with a margin."""
@@ -22,26 +22,33 @@ NEWTON_STEPS = 12
 SMALLEST_PROBE_LIMIT = 0.5
 
 
-def postures(preprocess: Preprocess) -> dict[str, Change]:
-    """The ways in which a film may lie wrong, as changes of the prepared image; the first is how it should lie."""
+UPRIGHT = "upright"
+
+
+def postures(task: Task) -> dict[str, Change]:
+    """The ways in which an image of the task may lie wrong, as changes of the prepared image, after `UPRIGHT`."""
+    preprocess = task.preprocess
     centre = (2 * (0.5 - np.asarray(preprocess.mean)) / np.asarray(preprocess.std)).astype(np.float32)[:, None, None]
-    changes: dict[str, Change] = {"upright": lambda image: image}
+    changes: dict[str, Change] = {}
     for quarters in (1, 2, 3):
         changes[f"turned-{90 * quarters}"] = lambda image, k=quarters: np.rot90(image, k, (1, 2))  # type: ignore[misc]
     changes["inverted"] = lambda image: centre - image
-    return changes
+    return {UPRIGHT: lambda image: image, **{wrong: changes[wrong] for wrong in task.wrong_postures}}
 
 
 def measure_gate(by_posture: Mapping[str, FloatArray], accepted: Mapping[str, FloatArray]) -> Gate:
     """The gate of one view, from embeddings (n, d).
 
     `by_posture` holds the same validation films in each of the `postures`; `accepted` holds groups
-    of films that must pass (films of each source, of other hospitals), upright.
+    of films that must pass (films of each source, of other hospitals), upright. Where no posture is
+    wrong, there is no probe, and nothing lies between what is read and what is unlike it.
     """
-    turned = np.concatenate([distances(embedding) for kind, embedding in by_posture.items() if kind != "upright"])
+    distance = _largest([distances(embedding) for embedding in accepted.values()])
+    if set(by_posture) == {UPRIGHT}:
+        return Gate(distance=distance, reach=distance)
+    turned = np.concatenate([distances(embedding) for kind, embedding in by_posture.items() if kind != UPRIGHT])
     probe = fit_probe(by_posture)
     suspicion = [posture_probabilities(group, probe)[:, 1:].max(1) for group in accepted.values()]
-    distance = _largest([distances(embedding) for embedding in accepted.values()])
     return Gate(
         distance=distance,
         reach=max(distance, float(np.quantile(turned, PASSED_SHARE))),

@@ -72,3 +72,23 @@ def sensitivity_specificity(
 def _fewest(n: int, *, at_least: float) -> int:
     """The smallest count whose share of `n` is `at_least`, decided by the same division that measures it."""
     return int(np.argmax(np.arange(1, n + 1) / n >= at_least)) + 1
+
+
+def confidence_for(confidence: FloatArray, right: BoolArray, *, at_most_error: float) -> float:
+    """The least confidence from which on at most this share of the answers was wrong.
+
+    `confidence` (n,) in 0..1 is the probability of the likeliest label, `right` bool (n,) whether it was the true
+    one. The answers given are those at or above it; where not even the surest ones are right often enough, it is the
+    next number above them all, or 1.
+
+    Raises:
+        UsageError: as `checked_probabilities`.
+    """
+    right, confidence = checked_probabilities(right, confidence)
+    order = np.argsort(-confidence, kind="stable")
+    wrong = np.cumsum(~right[order]) / np.arange(1, confidence.size + 1)
+    last_of_ties = np.append(np.diff(confidence[order]) != 0, True)
+    kept = np.flatnonzero(last_of_ties & (wrong <= at_most_error))
+    if not kept.size:
+        return float(min(1.0, np.nextafter(confidence.max(), np.inf)))
+    return float(confidence[order][kept[-1]])

@@ -1,88 +1,154 @@
-"""From validation films to measured.json: calibration, thresholds and the gate's limits."""
+"""From validation studies to measured.json: calibration, fusion, thresholds and the gate's limits."""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from rakurs.evaluation.calibration import fit_platt
+from rakurs.errors import UsageError
+from rakurs.evaluation.answers import BoolArray
+from rakurs.evaluation.calibration import fit_platt, fit_temperature
 from rakurs.evaluation.films import Progress, answer_films
-from rakurs.evaluation.gate_limits import measure_gate, postures
-from rakurs.evaluation.index import Films
+from rakurs.evaluation.fusion_weights import fit_fusion
+from rakurs.evaluation.gate_limits import UPRIGHT, measure_gate, postures
+from rakurs.evaluation.index import Films, Studies
+from rakurs.evaluation.intervals import proportion_interval
 from rakurs.evaluation.scores import to_json
-from rakurs.evaluation.thresholds import sensitivity_specificity, threshold_for
-from rakurs.inference.fusion import activate, calibrate
+from rakurs.evaluation.thresholds import confidence_for, sensitivity_specificity, threshold_for
+from rakurs.evaluation.views import fuse_studies, per_study
+from rakurs.inference.fusion import activate, apply_calibration
 from rakurs.inference.network import Network, load_network
-from rakurs.pack import Calibration, Interval, Measured, NetworkFile, Threshold, digest_of
+from rakurs.pack import Calibration, Confidence, Gate, Interval, Measured, Threshold, network_files
 from rakurs.study import FloatArray
 from rakurs.task import Task
 
 
-def tune_view(
+def tune_pack(
     folder: Path,
     *,
     task: Task,
-    films: Films,
+    studies: Studies,
     accepted: Mapping[str, list[Path]],
     data_set: str,
     progress: Progress,
 ) -> Measured:
-    """Measure the network of the first required view in a pack's folder on validation films, never on test films.
+    """Measure the networks in a pack's folder on validation studies, never on test studies.
 
-    `accepted` holds further groups of films that the gate must let pass, as those of other hospitals.
+    `accepted` holds further groups of images of the main view that the gate must let pass, as those
+    of other hospitals.
 
     Raises:
-        UsageError: an image cannot be read, or a label lacks one of its classes.
+        UsageError: a network's view has no images here, an image cannot be read, or a label lacks one of its classes.
     """
-    view = task.main_view.name
-    file = NetworkFile(path=folder / f"{view}.onnx", digest=digest_of(folder / f"{view}.onnx"))
-    network = load_network(file, task)
-    by_posture = {
-        kind: _embeddings(network, films.files, task=task, progress=progress, posture=kind)
-        for kind in postures(task.preprocess)
-        if kind != "upright"
+    files = network_files(folder, task)
+    missing = [view for view in files if view not in studies.films]
+    if missing:
+        raise UsageError(f"There are no validation images of the view {missing[0]}, whose network is to be measured.")
+    tuned = {
+        view: _tune_view(
+            load_network(file, task),
+            task=task,
+            films=studies.films[view],
+            accepted=accepted if view == task.main_view.name else {},
+            progress=progress,
+        )
+        for view, file in files.items()
     }
-    logits, upright = answer_films(network, films.files, preprocess=task.preprocess, progress=progress)
-    calibration = calibrate_labels(logits, films, task=task)
-    groups = {f"source {px} px": upright[films.source_px == px] for px in np.unique(films.source_px)}
-    for name, files in accepted.items():
-        groups[name] = _embeddings(network, files, task=task, progress=progress, posture="upright")
+    logits = {view: per_study(of_view.logits, studies.rows[view], n=len(studies)) for view, of_view in tuned.items()}
     measured = Measured(
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
-        networks={view: file.digest},
-        validation=describe_films(films, task, data_set=data_set),
-        calibration={view: calibration},
-        fusion={view: 1.0},
-        gate={view: measure_gate({"upright": upright, **by_posture}, groups)},
+        networks={view: file.digest for view, file in files.items()},
+        validation=describe_studies(studies, task, data_set=data_set),
+        calibration={view: of_view.calibration for view, of_view in tuned.items()},
+        fusion=fit_fusion(logits, studies.truth, task=task),
+        gate={view: of_view.gate for view, of_view in tuned.items()},
     )
-    probability = activate(calibrate(logits, view=view, task=task, measured=measured), task)
-    return measured.model_copy(update={"operating_points": measure_points(probability, films, task=task)})
+    probability = activate(fuse_studies(logits, measured), task)
+    return measured.model_copy(
+        update={
+            "operating_points": measure_points(probability, studies, task=task),
+            "confidence": measure_confidence(probability, studies, task=task),
+        }
+    )
 
 
-def _embeddings(network: Network, files: list[Path], *, task: Task, progress: Progress, posture: str) -> FloatArray:
-    change = postures(task.preprocess)[posture]
-    return answer_films(network, files, preprocess=task.preprocess, progress=progress, change=change)[1]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tuned:
+    """What was measured of one view: calibrated `logits` (m, labels) of its films, calibration and gate."""
+
+    logits: FloatArray
+    calibration: dict[str, Calibration]
+    gate: Gate
 
 
-def calibrate_labels(logits: FloatArray, films: Films, *, task: Task) -> dict[str, Calibration]:
-    """Platt scaling of each label on its own: logits (n, labels) -> slope and intercept per label."""
-    fits = [fit_platt(logits[:, axis], films.truth[:, axis]) for axis in range(len(task.labels))]
+def _tune_view(
+    network: Network, *, task: Task, films: Films, accepted: Mapping[str, list[Path]], progress: Progress
+) -> _Tuned:
+    ways = postures(task)
+    by_posture = {
+        kind: answer_films(network, films.files, preprocess=task.preprocess, progress=progress, change=change)[1]
+        for kind, change in ways.items()
+        if kind != UPRIGHT
+    }
+    logits, upright = answer_films(network, films.files, preprocess=task.preprocess, progress=progress)
+    groups = {f"source {px} px": upright[films.source_px == px] for px in np.unique(films.source_px)}
+    for name, files in accepted.items():
+        groups[name] = answer_films(network, files, preprocess=task.preprocess, progress=progress)[1]
+    calibration = calibrate_labels(logits, films.truth, task=task)
+    return _Tuned(
+        logits=apply_calibration(logits, calibration, task=task),
+        calibration=calibration,
+        gate=measure_gate({UPRIGHT: upright, **by_posture}, groups),
+    )
+
+
+def calibrate_labels(logits: FloatArray, truth: BoolArray, *, task: Task) -> dict[str, Calibration]:
+    """Logits (n, labels) and truth bool (n, labels) -> slope and intercept per label.
+
+    Platt scaling of each label on its own; where exactly one label holds, one temperature for all.
+    """
+    if task.activation == "softmax":
+        fits = [(fit_temperature(logits, truth), 0.0)] * len(task.labels)
+    else:
+        fits = [fit_platt(logits[:, axis], truth[:, axis]) for axis in range(len(task.labels))]
     return {
         label.name: Calibration(slope=round(slope, 6), intercept=round(intercept, 6))
         for label, (slope, intercept) in zip(task.labels, fits, strict=True)
     }
 
 
-def measure_points(probability: FloatArray, films: Films, *, task: Task) -> dict[str, dict[str, Threshold]]:
-    """The threshold of every operating point and label, with what it gives on the same films: (n, labels) in 0..1."""
+def measure_confidence(probability: FloatArray, studies: Studies, *, task: Task) -> Confidence | None:
+    """From which probability of the likeliest label on an answer is given: (n, labels) in 0..1; None without a rule."""
+    if task.abstention is None:
+        return None
+    likeliest = probability.max(1).astype(np.float64)
+    right = studies.truth[np.arange(len(studies)), probability.argmax(1)]
+    at_least = confidence_for(likeliest, right, at_most_error=task.abstention.at_most_error)
+    given = likeliest >= at_least
+    wrong = proportion_interval(~right[given], groups=studies.patients[given])
+    if not given.any():
+        raise UsageError(
+            f"No validation study is answered rightly often enough to keep the errors under "
+            f"{task.abstention.at_most_error:.0%}; allow more in the task's [abstention], or train on."
+        )
+    return Confidence(
+        at_least=at_least,
+        coverage=Interval.model_validate(to_json(proportion_interval(given, groups=studies.patients))),
+        error=Interval.model_validate(to_json(wrong)),
+    )
+
+
+def measure_points(probability: FloatArray, studies: Studies, *, task: Task) -> dict[str, dict[str, Threshold]]:
+    """The threshold of every operating point and label, with what it gives on the same studies: (n, labels) in 0..1."""
     return {
         point.name: {
             label.name: _threshold(
-                films, axis, probability=probability[:, axis], criterion=point.criterion, at_least=point.at_least
+                studies, axis, probability=probability[:, axis], criterion=point.criterion, at_least=point.at_least
             )
             for axis, label in enumerate(task.labels)
         }
@@ -91,16 +157,16 @@ def measure_points(probability: FloatArray, films: Films, *, task: Task) -> dict
 
 
 def _threshold(
-    films: Films,
+    studies: Studies,
     axis: int,
     *,
     probability: FloatArray,
     criterion: Literal["sensitivity", "specificity"],
     at_least: float,
 ) -> Threshold:
-    truth = films.truth[:, axis]
+    truth = studies.truth[:, axis]
     threshold = threshold_for(truth, probability, criterion=criterion, at_least=at_least)
-    sensitivity, specificity = sensitivity_specificity(truth, probability, threshold=threshold, groups=films.patients)
+    sensitivity, specificity = sensitivity_specificity(truth, probability, threshold=threshold, groups=studies.patients)
     return Threshold(
         threshold=threshold,
         sensitivity=Interval.model_validate(to_json(sensitivity)),
@@ -108,13 +174,14 @@ def _threshold(
     )
 
 
-def describe_films(films: Films, task: Task, *, data_set: str) -> dict[str, Any]:
-    """What was measured on, as measured.json says it: the data set, counts, and each label's share of the films."""
+def describe_studies(studies: Studies, task: Task, *, data_set: str) -> dict[str, Any]:
+    """What was measured on, as measured.json says it: the data set, counts, and each label's share of the studies."""
     return {
         "data_set": data_set,
-        "films": len(films),
-        "patients": len(np.unique(films.patients)),
+        "studies": len(studies),
+        "images": {view: len(films) for view, films in studies.films.items()},
+        "patients": len(np.unique(studies.patients)),
         "prevalence": {
-            label.name: round(float(share), 4) for label, share in zip(task.labels, films.truth.mean(0), strict=True)
+            label.name: round(float(share), 4) for label, share in zip(task.labels, studies.truth.mean(0), strict=True)
         },
     }

@@ -40,6 +40,7 @@ def reading_document(
         "state": "read",
         "files": _shown_files(files),
         "calibrated": reading.calibrated,
+        "answer": reading.answer,
         "warnings": [{"code": warning.code, "message": warning.message} for warning in reading.warnings],
         "findings": [_finding_document(finding, overlays or {}) for finding in reading.findings],
         "seconds": {stage: round(seconds, 4) for stage, seconds in reading.seconds.items()},

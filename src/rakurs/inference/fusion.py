@@ -6,31 +6,38 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rakurs.pack import Measured
+from rakurs.pack import Calibration, Measured
 from rakurs.study import FloatArray
 from rakurs.task import Task
 
 
 def calibrate(logits: FloatArray, *, view: str, task: Task, measured: Measured | None) -> FloatArray:
-    """Platt scaling per label (Platt 1999): (…, labels) -> the same shape; unchanged where nothing was measured."""
+    """The calibration measured of a view: (…, labels) -> the same shape; unchanged where nothing was measured."""
     if measured is None or measured.calibration is None:
         return logits
-    of_view = measured.calibration[view]
-    slope = np.array([of_view[label.name].slope for label in task.labels], np.float32)
-    intercept = np.array([of_view[label.name].intercept for label in task.labels], np.float32)
+    return apply_calibration(logits, measured.calibration[view], task=task)
+
+
+def apply_calibration(logits: FloatArray, calibration: Mapping[str, Calibration], *, task: Task) -> FloatArray:
+    """Slope and intercept of each label: (…, labels) -> the same shape."""
+    slope = np.array([calibration[label.name].slope for label in task.labels], np.float32)
+    intercept = np.array([calibration[label.name].intercept for label in task.labels], np.float32)
     return np.asarray(slope * logits + intercept, np.float32)
 
 
 def fuse(logits: Mapping[str, FloatArray], measured: Measured | None) -> FloatArray:
-    """The weighted mean of the views' calibrated logits, each (…, labels), over the views that are present.
+    """The weighted sum of the views' calibrated logits, each (…, labels), over the views that are present.
 
-    With one view it is exactly that view's logits. Views without a measured weight count alike.
+    With one view it is exactly that view's logits. The measured weights of all views may sum to more than 1, for
+    views that agree are surer than each alone; where some are missing, the sum is that much nearer to 1. Without
+    measured weights it is the mean.
     """
-    weights = {view: measured.fusion.get(view, 1.0) if measured else 1.0 for view in logits}
     if len(logits) == 1:
         return next(iter(logits.values()))
-    total = sum(weights.values())
-    weighted = [weights[view] / total * of_view for view, of_view in logits.items()]
+    held = measured.fusion if measured is not None and measured.fusion else dict.fromkeys(logits, 1 / len(logits))
+    total = 1 + (sum(held.values()) - 1) * (len(logits) - 1) / (len(held) - 1)
+    scale = total / sum(held[view] for view in logits)
+    weighted = [scale * held[view] * of_view for view, of_view in logits.items()]
     return np.asarray(np.sum(weighted, axis=0), np.float32)
 
 

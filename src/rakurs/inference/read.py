@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -59,12 +59,7 @@ def read_files(reader: Reader, files: Mapping[str, Path], *, full_size: bool = F
     images = {view: read_image(path, at_least=at_least) for view, path in files.items()}
     decoded = time.perf_counter() - began
     reading = read_study(reader, Study(images=images))
-    return Reading(
-        calibrated=reading.calibrated,
-        findings=reading.findings,
-        warnings=reading.warnings,
-        seconds={"decode": decoded, **reading.seconds},
-    )
+    return replace(reading, seconds={"decode": decoded, **reading.seconds})
 
 
 def view_of(image: Image, task: Task) -> str:
@@ -93,11 +88,13 @@ def read_study(reader: Reader, study: Study) -> Reading:
             continue
         answers, heat_maps[view] = _read_view(reader, view, image=image, seconds=seconds)
         logits[view] = calibrate(answers.logits[0], view=view, task=task, measured=measured)
-    fused = fuse(logits, measured)
+    findings = _findings(reader.pack, fuse(logits, measured), heat_maps=heat_maps)
+    answer, unsure = _answer(reader.pack, findings)
     return Reading(
         calibrated=reader.pack.calibrated,
-        findings=_findings(reader.pack, fused, heat_maps=heat_maps),
-        warnings=(*_pack_warnings(reader.pack, list(logits)), *warnings),
+        findings=findings,
+        answer=answer,
+        warnings=(*_pack_warnings(reader.pack, list(logits)), *unsure, *warnings),
         seconds=seconds,
     )
 
@@ -167,12 +164,27 @@ def _operating_points(pack: Pack, label: Label, *, probability: float) -> dict[s
     }
 
 
+def _answer(pack: Pack, findings: tuple[Finding, ...]) -> tuple[str | None, list[ReadingWarning]]:
+    """The likeliest label where exactly one holds; none, with the reason, where the pack is not sure enough."""
+    if pack.task.activation != "softmax":
+        return None, []
+    likeliest = max(findings, key=lambda finding: finding.probability)
+    needed = pack.measured.confidence if pack.measured is not None else None
+    if needed is None or likeliest.probability >= needed.at_least:
+        return likeliest.label, []
+    reason = (
+        f"No answer: the likeliest, {likeliest.title}, has {likeliest.probability:.0%}, and under "
+        f"{needed.at_least:.0%} this pack was wrong too often."
+    )
+    return None, [ReadingWarning("unsure", reason)]
+
+
 def _not_read(view: str) -> ReadingWarning:
     return ReadingWarning("view_not_read", f"The pack has no network for the view {view}: that image was not used.")
 
 
 def _pack_warnings(pack: Pack, views: list[str]) -> list[ReadingWarning]:
-    warnings = []
+    warnings = [ReadingWarning("caution", pack.task.caution["en"])] if pack.task.caution else []
     if not pack.calibrated:
         warnings.append(
             ReadingWarning(
