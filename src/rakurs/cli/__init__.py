@@ -13,6 +13,7 @@ from rakurs.cli.lazy import LazyGroup
     commands_at={
         "read": "rakurs.cli.read:read",
         "packs": "rakurs.cli.packs:packs",
+        "dataset": "rakurs.cli.dataset:dataset",
         "train": "rakurs.cli.train:train",
         "export": "rakurs.cli.export:export",
         "evaluate": "rakurs.cli.evaluate:evaluate",

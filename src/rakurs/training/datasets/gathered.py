@@ -1,0 +1,153 @@
+"""Rows that a data set gave, before they are an index: images are looked for, and what is left is written."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from rakurs.errors import Refusal, UsageError
+from rakurs.evaluation.films import Progress
+from rakurs.evaluation.index import write_index
+from rakurs.inference.images import read_image
+
+MISSING, EMPTY, NO_FILE = "missing", "empty", "no file"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An image that is named but cannot be used: its path, and why not."""
+
+    path: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gathered:
+    """The rows of a data set, by `rakurs.evaluation.index.SCHEMA`.
+
+    Paths are relative to `images`; `remarks` say in sentences what was left out or supposed; `problems`
+    are images that were found wanting already.
+    """
+
+    table: pa.Table
+    images: Path
+    remarks: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def write_gathered(gathered: Gathered, *, out: Path, verify: bool, progress: Progress) -> list[Problem]:
+    """Write the index of those images that are there, and with `verify` of those that can be decoded.
+
+    Raises:
+        UsageError: no image is left, or as `write_index`.
+    """
+    table, problems = gathered.table, list(gathered.problems)
+    for check in (_absent, _undecodable if verify else None):
+        if check is None:
+            continue
+        why = check(table["path"].to_pylist(), gathered.images, progress=progress)
+        problems += [Problem(path, said) for path, said in zip(table["path"].to_pylist(), why, strict=True) if said]
+        table = table.filter(pa.array([not said for said in why], pa.bool_()))
+    if not table.num_rows:
+        first = f"; the first, {problems[0].path}, is {problems[0].why}" if problems else ""
+        raise UsageError(
+            f"No image is left for the index: {len(problems)} are named, and none can be used{first}. "
+            f"Their paths were looked for in {gathered.images}; name another folder if they lie elsewhere."
+        )
+    write_index(table, images=gathered.images, path=out)
+    return problems
+
+
+def write_problems(problems: Sequence[Problem], path: Path) -> None:
+    """Write every image that was left out, and why, as a CSV."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("path", "problem"), *((problem.path, problem.why) for problem in problems)])
+
+
+def number_studies(studies: Sequence[str], views: Sequence[str]) -> list[str]:
+    """Let a study have one image of a view: the i-th images of all views of "X" make the study "X/i", the first "X"."""
+    seen: Counter[tuple[str, str]] = Counter()
+    numbered = []
+    for study, view in zip(studies, views, strict=True):
+        seen[study, view] += 1
+        turn = seen[study, view]
+        numbered.append(study if turn == 1 else f"{study}/{turn}")
+    return numbered
+
+
+def texts_or_null(values: Sequence[str | None]) -> pa.Array:
+    """A column of text."""
+    return pa.array(values, pa.string())
+
+
+def ages_or_null(values: npt.NDArray[np.float64]) -> pa.Array:
+    """A column of ages in years, null where NaN."""
+    return pa.array(values, pa.float32(), from_pandas=True)
+
+
+def _absent(paths: Sequence[str], folder: Path, *, progress: Progress) -> list[str]:
+    """Why an image is not there, or "": a folder is listed once, so that 100,000 images take a second."""
+    sizes: dict[str, dict[str, int]] = {}
+    why: list[str] = []
+    for path in paths:
+        head, name = os.path.split(path)
+        if head not in sizes:
+            sizes[head] = _sizes(folder / head)
+        size = sizes[head].get(name)
+        why.append(_WANTING.get(size, ""))
+    progress("looking for images", len(paths), len(paths))
+    return why
+
+
+_WANTING: Final[Mapping[int | None, str]] = {None: MISSING, 0: EMPTY, -1: NO_FILE}
+"""What is wrong with an image of that size."""
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """What a folder holds and its sizes in bytes, -1 for what is no file; nothing if it cannot be listed."""
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name: _size(entry) for entry in entries}
+    except OSError:
+        return {}
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat().st_size if entry.is_file() else -1
+    except OSError:
+        return -1
+
+
+def _undecodable(paths: Sequence[str], folder: Path, *, progress: Progress) -> list[str]:
+    """Why an image cannot be decoded, or ""; decoders let go of the interpreter, so threads use every core."""
+    why = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for said in pool.map(lambda path: _refused(folder / path), paths):
+            why.append(said)
+            progress("decoding", len(why), len(paths))
+    return why
+
+
+def _refused(file: Path) -> str:
+    try:
+        read_image(file)
+    except Refusal as refusal:
+        return refusal.message
+    return ""
+
+
+def table_of(**columns: Any) -> pa.Table:
+    """The columns as a table; those that are None are left out."""
+    return pa.table({name: values for name, values in columns.items() if values is not None})

@@ -1,0 +1,102 @@
+"""`rakurs dataset` writes an index, prints what it holds, and says what it left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from rakurs.cli import rakurs_command
+from rakurs.evaluation.index import read_index
+from tests.gathered import write_csv, write_images
+from tests.labelled import write_task
+
+FILMS = """
+file,labels,patient,age,sex,split
+a.png,mass|Edema,7,58,M,train
+b.png,,7,60,M,train
+c.png,effusion,8,414,F,test
+d.png,mass,9,30,F,val
+"""
+
+
+def dataset(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(rakurs_command, ["dataset", *map(str, arguments)])
+
+
+@pytest.fixture
+def films(tmp_path: Path) -> Path:
+    write_images(tmp_path, ["a.png", "b.png", "c.png"])
+    return write_csv(tmp_path / "films.csv", FILMS)
+
+
+def words(text: str) -> list[list[str]]:
+    return [line.split() for line in text.splitlines()]
+
+
+def test_a_table_becomes_an_index_and_a_summary(films: Path, tmp_path: Path) -> None:
+    out, task = tmp_path / "index.parquet", tmp_path / "task"
+    write_task(task)
+
+    answer = dataset("table", films, "--view", "=frontal", "--task", task / "task.toml", "--out", out)
+
+    assert answer.exit_code == 0, answer.output
+    assert len(read_index(out)) == 3
+    assert f"{out}: 3 images, 3 studies, 2 patients" in answer.stdout
+    assert ["mass", "1", "1", "0"] in words(answer.stdout)
+    assert "Labels of the task" in answer.stdout
+    assert "will refuse the index: Edema" in answer.stdout
+    assert "1 ages above 120 years are left out." in answer.stderr
+    assert "1 images cannot be used and are left out:\n  d.png: missing" in answer.stderr
+
+
+def test_the_summary_is_printed_again(films: Path, tmp_path: Path) -> None:
+    out = tmp_path / "index.parquet"
+    first = dataset("table", films, "--view", "=frontal", "--out", out)
+
+    again = dataset("show", out)
+
+    assert again.exit_code == 0
+    assert again.stdout == first.stdout.partition("\n")[2]
+
+
+def test_the_first_ten_problems_are_named_and_the_file_has_all(tmp_path: Path) -> None:
+    write_images(tmp_path, ["0.png"])
+    csv = write_csv(tmp_path / "films.csv", "file,label\n" + "\n".join(f"{n}.png,mass" for n in range(13)))
+
+    answer = dataset(
+        "table", csv, "--view", "=frontal", "--out", tmp_path / "i.parquet", "--problems", tmp_path / "problems.csv"
+    )
+
+    assert answer.stderr.count("missing") == 10
+    assert "and 2 more; --problems FILE" in answer.stderr
+    assert len((tmp_path / "problems.csv").read_text().splitlines()) == 13
+
+
+def test_views_are_given_as_lists_and_pairs(tmp_path: Path) -> None:
+    write_images(tmp_path, ["a.png", "b.png", "c.png"])
+    csv = write_csv(tmp_path / "films.csv", "file,label,view\na.png,x,oblique\nb.png,x,many\nc.png,x,side")
+
+    answer = dataset(
+        "table", csv, "--map-view", "oblique=top", "--only-view", "top, side", "--out", tmp_path / "i.parquet"
+    )
+
+    assert answer.exit_code == 0, answer.output
+    assert read_index(tmp_path / "i.parquet").table["view"].to_pylist() == ["top", "side"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--map-view", "oblique"], "expected OLD=NEW"),
+        (["--view", "=top", "--patient", "who"], "has no column 'who'"),
+        ([], "no column 'view'"),
+    ],
+)
+def test_a_wrong_call_ends_with_a_sentence(films: Path, tmp_path: Path, *, arguments: list[str], says: str) -> None:
+    answer = dataset("table", films, *arguments, "--out", tmp_path / "i.parquet")
+
+    assert answer.exit_code == 2
+    assert says in answer.stderr
+    assert not (tmp_path / "i.parquet").exists()
