@@ -18,6 +18,7 @@ from tests.packs import LABELS, task_text
 
 REPOSITORY = Path(__file__).parents[1]
 SHIPPED = sorted([*REPOSITORY.glob("packs/*/task.toml"), *REPOSITORY.glob("tasks/*.toml")])
+MEDICAL = [path for path in SHIPPED if "chest-xray" in path.as_posix()]
 MERGED = REPOSITORY / "packs" / "chest-xray" / "task.toml"
 SEVEN = REPOSITORY / "tasks" / "chest-xray-7.toml"
 FOURTEEN = REPOSITORY / "tasks" / "chest-xray-14.toml"
@@ -297,7 +298,7 @@ def test_a_shipped_task_is_valid_and_titled_in_both_languages(path: Path) -> Non
     assert all(titles.get("en") and titles.get("ru") for titles in titled)
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.relative_to(REPOSITORY).as_posix())
+@pytest.mark.parametrize("path", MEDICAL, ids=lambda path: path.relative_to(REPOSITORY).as_posix())
 def test_every_snomed_code_that_ships_is_a_concept_with_a_sound_check_digit(path: Path) -> None:
     task = read_task(path)
 
