@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from rakurs.evaluation.index import Films
 from rakurs.task import Preprocess
 from rakurs.training.networks import ReadingNetwork
 
@@ -60,3 +64,14 @@ def farthest(answer: npt.NDArray[np.float32], expected: npt.NDArray[np.float32])
     """The largest difference, as a share of the largest expected value."""
     assert answer.shape == expected.shape
     return float(np.abs(answer - expected).max() / np.abs(expected).max())
+
+
+def films_of(truth: Sequence[Sequence[bool]], *, sources: Sequence[int] | None = None) -> Films:
+    """Films without files, each of its own patient."""
+    n = len(truth)
+    return Films(
+        files=[Path()] * n,
+        truth=np.array(truth, bool),
+        patients=np.arange(n),
+        source_px=np.array(sources or [64] * n),
+    )

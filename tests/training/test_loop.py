@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-from sklearn.metrics import roc_auc_score
 
 pytest.importorskip("torch")
 
@@ -20,17 +19,19 @@ from torch import Tensor, nn
 
 from rakurs.errors import TrainingError
 from rakurs.evaluation.index import Films
-from rakurs.task import Preprocess, Task
-from rakurs.training.loop import Data, prior_offsets, start_or_resume, train, validate
-from rakurs.training.networks import build_network
+from rakurs.task import Task
+from rakurs.training.checkpoint import Plan, held_training
+from rakurs.training.loop import begin, resized, train
+from rakurs.training.machine import Machine
+from rakurs.training.networks import ReadingNetwork
 from rakurs.training.recipe import Recipe, Stage
 from tests.labelled import labelled_films, silent, write_task
+from tests.training.networks import SMALL, SmallFeatures
 
-N, BATCH = 24, 4
-SMALL = Stage(rows_columns=32, epochs=1, batch=BATCH, learning_rate=1e-3)
-LARGE = Stage(rows_columns=64, epochs=2, batch=BATCH, learning_rate=1e-3)
-RECIPE = Recipe(network="efficientnet-lite0", seed=7, stages=[SMALL, LARGE])
-PLAIN = Preprocess(channels=1, rows=32, columns=32, fit="pad", mean=[0.0], std=[1.0])
+N, BATCH, LABELS = 24, 4, 4
+FIRST = Stage(rows_columns=32, epochs=1, batch=BATCH, learning_rate=1e-3)
+LAST = Stage(rows_columns=64, epochs=3, batch=BATCH, learning_rate=1e-3)
+RECIPE = Recipe(network="small", seed=7, mixup=0.2, average=0.9, label_weights="balanced", stages=[FIRST, LAST])
 
 
 class CutOffError(Exception):
@@ -55,18 +56,23 @@ class Killer:
 class Trained:
     """The data of a training, and the checkpoint of one that nothing interrupted."""
 
-    task: Task
+    plan: Plan
     splits: dict[str, Films]
     checkpoint: Path
+
+
+def small(plan: Plan, *, pretrained: bool = False) -> ReadingNetwork:
+    """Two convolutions, trained in moments."""
+    return ReadingNetwork(SmallFeatures(), width=6, labels=len(plan.task.labels), dropout=plan.recipe.dropout)
 
 
 @pytest.fixture(scope="module")
 def trained(one_thread: None, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     root = tmp_path_factory.mktemp("trained")
-    task = write_task(root / "task")
-    splits = labelled_films(root / "films", task, splits=[("train", N), ("val", 12)])
-    checkpoint = train(RECIPE, task=task, splits=splits, out=root / "whole", progress=silent)
-    return Trained(task=task, splits=splits, checkpoint=checkpoint)
+    plan = Plan(recipe=RECIPE, task=write_task(root / "task"), view="frontal")
+    splits = labelled_films(root / "films", plan.task, splits=[("train", N), ("val", 12)])
+    checkpoint = train(plan, splits=splits, out=root / "whole", progress=silent, build=small)
+    return Trained(plan=plan, splits=splits, checkpoint=checkpoint)
 
 
 def held(checkpoint: Path) -> dict[str, Any]:
@@ -74,8 +80,12 @@ def held(checkpoint: Path) -> dict[str, Any]:
     return content
 
 
-def run(trained: Trained, out: Path, *, recipe: Recipe = RECIPE, progress: Killer | None = None) -> Path:
-    return train(recipe, task=trained.task, splits=trained.splits, out=out, progress=progress or silent)
+def run(trained: Trained, out: Path, *, progress: Killer | None = None, **changes: Any) -> Path:
+    """The same training with another recipe; `machine` and `resume` are not of the recipe."""
+    watched: dict[str, Any] = {name: changes.pop(name) for name in ("machine", "resume", "splits") if name in changes}
+    plan = replace(trained.plan, recipe=trained.plan.recipe.model_copy(update=changes))
+    asked: dict[str, Any] = {"splits": trained.splits, "build": small, **watched}
+    return train(plan, out=out, progress=progress or silent, **asked)
 
 
 def assert_same_tensors(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
@@ -87,20 +97,10 @@ def without_seconds(history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{name: value for name, value in epoch.items() if name != "seconds"} for epoch in history]
 
 
-def films_of(truth: Sequence[Sequence[bool]], *, sources: Sequence[int] | None = None) -> Films:
-    n = len(truth)
-    return Films(
-        files=[Path()] * n,
-        truth=np.array(truth, bool),
-        patients=np.arange(n),
-        source_px=np.array(sources or [64] * n),
-    )
-
-
 @pytest.mark.parametrize(
     ("epochs", "steps"),
-    [(1, 0), (2, 0), (1, 2)],
-    ids=["after the first epoch and stage", "between two epochs of a stage", "within an epoch"],
+    [(1, 0), (2, 0), (1, 2), (3, 1)],
+    ids=["after a stage", "between two epochs", "within a stage's first epoch", "within its last"],
 )
 def test_a_training_that_was_cut_off_ends_in_exactly_the_same_weights(
     trained: Trained, tmp_path: Path, *, epochs: int, steps: int
@@ -108,50 +108,115 @@ def test_a_training_that_was_cut_off_ends_in_exactly_the_same_weights(
     with pytest.raises(CutOffError):
         run(trained, tmp_path / "cut", progress=Killer(epochs, steps=steps))
 
-    resumed = held(run(trained, tmp_path / "cut"))
+    resumed = held(run(trained, tmp_path / "cut", resume=True))
 
     whole = held(trained.checkpoint)
     assert_same_tensors(resumed["network"], whole["network"])
+    assert_same_tensors(resumed["weights"], whole["weights"])
+    assert_same_tensors(resumed["average"]["network"], whole["average"]["network"])
     assert without_seconds(resumed["history"]) == without_seconds(whole["history"])
 
 
 def test_a_finished_training_is_left_as_it_is(trained: Trained) -> None:
     before = trained.checkpoint.read_bytes()
 
-    again = run(trained, trained.checkpoint.parent, progress=Killer(0))
+    again = run(trained, trained.checkpoint.parent, progress=Killer(0), resume=True)
 
     assert again == trained.checkpoint
     assert trained.checkpoint.read_bytes() == before
 
 
+def test_a_training_is_not_written_over_unless_it_is_to_go_on(trained: Trained) -> None:
+    with pytest.raises(TrainingError, match="already holds a training; go on with it by --resume, or choose another"):
+        run(trained, trained.checkpoint.parent)
+
+
+def test_to_go_on_with_nothing_is_to_begin(trained: Trained, tmp_path: Path) -> None:
+    begun = run(trained, tmp_path, resume=True)
+
+    assert_same_tensors(held(begun)["network"], held(trained.checkpoint)["network"])
+
+
 def test_the_checkpoint_tells_every_epoch(trained: Trained) -> None:
     history = held(trained.checkpoint)["history"]
 
-    assert [(epoch["size"], epoch["epoch"]) for epoch in history] == [(32, 0), (64, 0), (64, 1)]
+    assert [(epoch["stage"], epoch["size"], epoch["epoch"]) for epoch in history] == [
+        (0, 32, 0),
+        (1, 64, 0),
+        (1, 64, 1),
+        (1, 64, 2),
+    ]
     for epoch in history:
         assert math.isfinite(epoch["loss"])
         assert 0 <= epoch["auroc"] <= 1
         assert epoch["auroc"] == pytest.approx((epoch["auroc_64"] + epoch["auroc_256"]) / 2)
 
 
-def test_the_checkpoint_knows_its_recipe_and_task(trained: Trained) -> None:
+def test_the_history_lies_beside_the_checkpoint_for_all_to_read(trained: Trained) -> None:
+    told = json.loads((trained.checkpoint.parent / "history.json").read_text(encoding="utf-8"))
+
+    assert (told["network"], told["task"], told["view"]) == ("small", "tiny", "frontal")
+    assert told["epochs"] == held(trained.checkpoint)["history"]
+
+
+def test_the_checkpoint_knows_all_that_decided_it(trained: Trained) -> None:
     content = held(trained.checkpoint)
 
     assert Recipe.model_validate(content["recipe"]) == RECIPE
-    assert Task.model_validate(content["task"]) == trained.task
+    assert Task.model_validate(content["task"]) == trained.plan.task
+    assert content["view"] == "frontal"
 
 
-def test_training_moves_the_weights(trained: Trained) -> None:
-    torch.manual_seed(RECIPE.seed)
-    start = build_network(RECIPE.network, trained.task).state_dict()["head.weight"]
-    assert (held(trained.checkpoint)["network"]["head.weight"] - start).norm() > 0
+def test_training_moves_the_weights_and_the_average_follows(trained: Trained) -> None:
+    content = held(trained.checkpoint)
+    start = begin(trained.plan, None, machine=Machine(), build=small).network.state_dict()["head.weight"]
+
+    moved, followed = (part["head.weight"] - start for part in (content["weights"], content["average"]["network"]))
+    assert 0 < followed.norm() < moved.norm()
+
+
+def test_the_best_epoch_of_the_last_stage_is_kept_and_of_equals_the_later(trained: Trained, tmp_path: Path) -> None:
+    content = held(trained.checkpoint)
+    areas = [epoch["auroc"] for epoch in content["history"] if epoch["stage"] == 1]
+    best = max(range(len(areas)), key=lambda epoch: (areas[epoch], epoch))
+
+    with pytest.raises(CutOffError):
+        run(trained, tmp_path, progress=Killer(2 + best))
+
+    assert_same_tensors(content["network"], held(tmp_path / "checkpoint.pt")["average"]["network"])
+
+
+def test_the_last_epoch_is_kept_where_the_recipe_says_so(trained: Trained, tmp_path: Path) -> None:
+    content = held(run(trained, tmp_path, keep="last", average=0.0))
+
+    assert_same_tensors(content["network"], content["weights"])
+
+
+def test_a_stage_ends_when_validation_gets_no_better(trained: Trained, tmp_path: Path) -> None:
+    """A learning rate of almost nothing, and statistics that stay, change no rank."""
+    stages = [LAST.model_copy(update={"learning_rate": 1e-12, "epochs": 9, "frozen_share": 0.5})]
+
+    history = held(run(trained, tmp_path, stages=stages, patience=2, average=0.0))["history"]
+
+    assert len(history) == 3
+
+
+def test_a_stage_that_ended_early_stays_ended_when_the_training_goes_on(trained: Trained, tmp_path: Path) -> None:
+    stages = [FIRST.model_copy(update={"learning_rate": 1e-12, "epochs": 9}), LAST]
+    asked: dict[str, Any] = {"stages": stages, "patience": 1, "average": 0.0}
+    with pytest.raises(CutOffError):
+        run(trained, tmp_path, progress=Killer(2), **asked)
+
+    history = held(run(trained, tmp_path, resume=True, **asked))["history"]
+
+    assert [epoch["stage"] for epoch in history][:3] == [0, 0, 1]
 
 
 def test_the_learning_rate_has_fallen_along_half_a_cosine_at_the_last_step(trained: Trained) -> None:
-    """Of 12 steps in the stage (6 batches by 2 epochs) the last begins at 11/12, after 5 % of warm-up."""
+    """Of 18 steps in the stage (6 batches by 3 epochs) the last begins at 17/18, after 5 % of warm-up."""
     rate = held(trained.checkpoint)["optimizer"]["param_groups"][0]["lr"]
 
-    fallen = (11 / 12 - 0.05) / 0.95
+    fallen = (17 / 18 - 0.05) / 0.95
     assert rate == pytest.approx(1e-3 * (0.02 + 0.98 * (1 + math.cos(math.pi * fallen)) / 2))
 
 
@@ -160,38 +225,130 @@ def test_a_stage_draws_its_share_of_the_films_that_are_smaller_than_its_input(
     trained: Trained, tmp_path: Path, *, share: float, batches: int
 ) -> None:
     """Of the 24 films 12 are smaller than 96 pixels; what is left of a batch of 4 is not trained."""
-    stage = LARGE.model_copy(update={"rows_columns": 96, "upsampled_share": share})
-    totals = []
+    stage = LAST.model_copy(update={"rows_columns": 96, "upsampled_share": share, "epochs": 1})
+    totals = set()
 
     def progress(what: str, done: int, total: int, /) -> None:  # noqa: PLR0917 - as it is called
-        if "epoch" in what:
-            totals.append(total)
-            raise CutOffError
+        if "epoch" in what and total:
+            totals.add(total)
 
-    with pytest.raises(CutOffError):
-        train(
-            RECIPE.model_copy(update={"stages": [stage]}),
-            task=trained.task,
-            splits=trained.splits,
-            out=tmp_path,
-            progress=progress,
-        )
+    plan = replace(trained.plan, recipe=RECIPE.model_copy(update={"stages": [stage]}))
+    train(plan, splits=trained.splits, out=tmp_path, progress=progress, build=small)
 
-    assert totals == [batches]
+    assert totals == {batches}
 
 
-def test_a_checkpoint_of_another_recipe_is_refused(trained: Trained) -> None:
-    other = RECIPE.model_copy(update={"seed": 8})
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16], ids=["bfloat16", "float16"])
+def test_mixed_precision_learns_nearly_the_same(trained: Trained, tmp_path: Path, *, precision: torch.dtype) -> None:
+    content = held(run(trained, tmp_path, machine=Machine(precision=precision)))
 
-    with pytest.raises(TrainingError, match="belongs to another recipe or task; choose another --out"):
-        start_or_resume(other, task=trained.task, checkpoint=trained.checkpoint)
+    losses, exact = ([e["loss"] for e in each["history"]] for each in (content, held(trained.checkpoint)))
+    assert losses == pytest.approx(exact, rel=0.02)
+    assert losses != exact
+
+
+@pytest.mark.parametrize("augment", ["film", "photograph", "none"])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_every_optimizer_and_change_of_images_trains(
+    trained: Trained, tmp_path: Path, *, augment: str, optimizer: str
+) -> None:
+    content = held(run(trained, tmp_path, augment=augment, optimizer=optimizer, stages=[FIRST], by_source=False))
+
+    assert math.isfinite(content["history"][0]["loss"])
+    assert set(content["history"][0]) == {"stage", "size", "epoch", "loss", "seconds", "auroc"}
+
+
+def test_frozen_convolutions_keep_their_weights_and_statistics(trained: Trained, tmp_path: Path) -> None:
+    stages = [FIRST.model_copy(update={"frozen_share": 0.5})]
+    start = begin(trained.plan, None, machine=Machine(), build=small).network.state_dict()
+
+    after = held(run(trained, tmp_path, stages=stages))["weights"]
+
+    moved = {name for name in start if not torch.equal(start[name], after[name])}
+    assert moved == {"features.last.weight", "features.last.bias", "head.weight", "head.bias"}
+
+
+def test_where_one_label_holds_the_accuracy_is_told_too(trained: Trained, tmp_path: Path) -> None:
+    one_holds = trained.plan.task.model_copy(update={"activation": "softmax"})
+    splits = {split: one_hot(films, range(LABELS)) for split, films in trained.splits.items()}
+    plan = replace(trained.plan, task=one_holds)
+
+    history = held(train(plan, splits=splits, out=tmp_path, progress=silent, build=small))["history"]
+
+    assert all(0 <= epoch["accuracy"] <= 1 for epoch in history)
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"recipe": RECIPE.model_copy(update={"seed": 8})}, "recipe or network"),
+        ({"recipe": RECIPE.model_copy(update={"network": "other"})}, "recipe or network"),
+        ({"view": "lateral"}, "view"),
+        ({"weights": "ab12"}, "file of weights"),
+    ],
+    ids=["recipe", "network", "view", "weights"],
+)
+def test_a_checkpoint_of_another_training_is_refused(trained: Trained, *, changes: Any, name: str) -> None:
+    other = replace(trained.plan, **changes)
+
+    with pytest.raises(TrainingError, match=f"belongs to another {name}; choose another --out"):
+        held_training(trained.checkpoint.parent, other, splits=trained.splits, resume=True)
 
 
 def test_a_checkpoint_of_another_task_is_refused(trained: Trained) -> None:
-    other = trained.task.model_copy(update={"version": "2"})
+    other = replace(trained.plan, task=trained.plan.task.model_copy(update={"version": "2"}))
 
-    with pytest.raises(TrainingError, match="belongs to another recipe or task"):
-        start_or_resume(RECIPE, task=other, checkpoint=trained.checkpoint)
+    with pytest.raises(TrainingError, match="belongs to another task"):
+        held_training(trained.checkpoint.parent, other, splits=trained.splits, resume=True)
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_checkpoint_of_another_index_is_refused(trained: Trained, *, split: str) -> None:
+    films = trained.splits[split]
+    truth = films.truth.copy()
+    truth[3, 1] = ~truth[3, 1]
+
+    with pytest.raises(TrainingError, match="belongs to another index"):
+        run(
+            trained,
+            trained.checkpoint.parent,
+            resume=True,
+            splits={**trained.splits, split: replace(films, truth=truth)},
+        )
+
+
+def test_films_may_move_between_two_runs(trained: Trained, tmp_path: Path) -> None:
+    moved = {
+        split: replace(films, files=[tmp_path / file.name for file in films.files])
+        for split, films in trained.splits.items()
+    }
+
+    assert run(trained, trained.checkpoint.parent, resume=True, splits=moved) == trained.checkpoint
+
+
+@pytest.mark.parametrize("length", [0, 100, 5000])
+def test_a_torn_checkpoint_is_said_in_a_sentence(trained: Trained, tmp_path: Path, *, length: int) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(trained.checkpoint.read_bytes()[:length])
+
+    with pytest.raises(TrainingError, match=r"checkpoint\.pt in .* is torn, or no checkpoint"):
+        run(trained, tmp_path, resume=True)
+
+
+def test_a_checkpoint_of_an_earlier_version_goes_on(trained: Trained, tmp_path: Path) -> None:
+    """It knew fewer keys of recipe and task, and neither view nor index; its weights were those of the last epoch."""
+    plan = replace(trained.plan, recipe=Recipe(network="small", seed=7, stages=[FIRST, LAST]))
+    with pytest.raises(CutOffError):
+        train(plan, splits=trained.splits, out=tmp_path, progress=Killer(2), build=small)
+    content = held(tmp_path / "checkpoint.pt")
+    early = {name: content[name] for name in ("recipe", "task", "network", "optimizer", "history")}
+    early["recipe"] = {name: early["recipe"][name] for name in ("network", "seed", "dropout", "weight_decay", "stages")}
+    early["history"] = [{name: epoch[name] for name in epoch if name != "stage"} for epoch in early["history"]]
+    torch.save(early, tmp_path / "checkpoint.pt")
+
+    resumed = train(plan, splits=trained.splits, out=tmp_path, progress=silent, resume=True, build=small)
+
+    whole = train(plan, splits=trained.splits, out=tmp_path / "whole", progress=silent, build=small)
+    assert_same_tensors(held(resumed)["network"], held(whole)["network"])
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
@@ -199,7 +356,7 @@ def test_an_index_without_a_split_is_refused(trained: Trained, tmp_path: Path, *
     splits = {name: films for name, films in trained.splits.items() if name != split}
 
     with pytest.raises(TrainingError, match=f"no films in the split '{split}'"):
-        train(RECIPE, task=trained.task, splits=splits, out=tmp_path, progress=silent)
+        run(trained, tmp_path, splits=splits)
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
@@ -212,23 +369,78 @@ def test_a_label_that_cannot_be_learned_is_refused_by_its_name(
     splits = {**trained.splits, split: replace(trained.splits[split], truth=truth)}
 
     with pytest.raises(TrainingError, match=f"of the split '{split}' has the labels mass, other; leave them out"):
-        train(RECIPE, task=trained.task, splits=splits, out=tmp_path, progress=silent)
+        run(trained, tmp_path, splits=splits)
+
+
+def one_hot(films: Films, labels: Sequence[int]) -> Films:
+    """The same films, of which exactly one of these labels in turn holds."""
+    return replace(films, truth=np.eye(LABELS, dtype=bool)[np.resize(labels, len(films))])
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_where_one_label_holds_validation_may_lack_some_and_says_so(
+    trained: Trained, tmp_path: Path, *, split: str
+) -> None:
+    task = trained.plan.task.model_copy(update={"activation": "softmax"})
+    labels = {"train": range(LABELS), "val": range(LABELS), split: [0, 1, 2]}
+    splits = {name: one_hot(films, list(labels[name])) for name, films in trained.splits.items()}
+    told: list[str] = []
+
+    def begin_training() -> None:
+        train(
+            replace(trained.plan, task=task),
+            splits=splits,
+            out=tmp_path,
+            progress=lambda what, done, total: told.append(what),
+            build=small,
+        )
+
+    if split == "train":
+        with pytest.raises(TrainingError, match="of the split 'train' has the labels other"):
+            begin_training()
+    else:
+        begin_training()
+        assert told[0] == "The split 'val' has no other: the AUROC is that of the other labels."
 
 
 def test_a_stage_without_a_whole_batch_is_refused(trained: Trained, tmp_path: Path) -> None:
-    stages = [SMALL.model_copy(update={"batch": N + 1})]
+    stages = [FIRST.model_copy(update={"batch": N + 2})]
 
-    with pytest.raises(TrainingError, match=f"less than one batch of {N + 1} films"):
-        run(trained, tmp_path, recipe=RECIPE.model_copy(update={"stages": stages}))
+    with pytest.raises(TrainingError, match=f"less than one batch of {N + 2} films"):
+        run(trained, tmp_path, stages=stages)
+
+
+def test_a_batch_that_processes_cannot_divide_is_refused(trained: Trained, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="A batch of 4 films cannot be divided among 3 processes"):
+        run(trained, tmp_path, machine=Machine(processes=3))
 
 
 def test_a_loss_that_is_no_number_stops_the_training(trained: Trained, tmp_path: Path) -> None:
-    stages = [SMALL.model_copy(update={"learning_rate": 1e30})]
+    stages = [FIRST.model_copy(update={"learning_rate": 1e30})]
 
     with pytest.raises(TrainingError, match="not a number any more; lower the stage's learning_rate"):
-        run(trained, tmp_path, recipe=RECIPE.model_copy(update={"stages": stages}))
+        run(trained, tmp_path, stages=stages)
 
     assert not (tmp_path / "checkpoint.pt").exists()
+
+
+class Greedy(nn.Module):
+    """Asks for more memory than any machine has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def forward(self, films: Tensor) -> tuple[Tensor, list[Tensor]]:
+        return torch.empty(len(films), 2**50) + self.weight, []
+
+
+def test_memory_that_does_not_suffice_is_said_with_what_to_change(trained: Trained, tmp_path: Path) -> None:
+    def greedy(plan: Plan, *, pretrained: bool) -> ReadingNetwork:
+        return ReadingNetwork(Greedy(), width=6, labels=LABELS, dropout=0.0)
+
+    with pytest.raises(TrainingError, match="does not hold 4 films of 32 px at once; lower the stage's batch"):
+        train(trained.plan, splits=trained.splits, out=tmp_path, progress=silent, build=greedy)
 
 
 def test_films_that_cannot_be_read_stop_the_training(trained: Trained, tmp_path: Path) -> None:
@@ -236,87 +448,12 @@ def test_films_that_cannot_be_read_stop_the_training(trained: Trained, tmp_path:
     splits = {**trained.splits, "val": replace(films, files=[*films.files[:-1], tmp_path / "gone.png"])}
 
     with pytest.raises(TrainingError, match=r"1 of 12 images cannot be read; the first is gone\.png"):
-        train(RECIPE, task=trained.task, splits=splits, out=tmp_path, progress=silent)
+        run(trained, tmp_path, splits=splits)
 
 
-def test_the_prior_of_a_source_is_the_log_odds_of_its_share_over_that_of_all() -> None:
-    """5 of 10 films and 3 of 30: shrunk by 20 films of the overall 0.2, the shares are 9/30 and 7/50."""
-    truth = [[number < 5] for number in range(10)] + [[number < 3] for number in range(30)]
+@pytest.mark.parametrize(("size", "rows", "columns"), [(64, 64, 48), (128, 128, 96), (32, 32, 32)])
+def test_a_stage_keeps_the_proportions_of_the_input(size: int, rows: int, *, columns: int) -> None:
+    """Of 64 by 48 pixels; no side gets shorter than 32."""
+    small_input = resized(SMALL, size)
 
-    offsets = prior_offsets(films_of(truth, sources=[128] * 10 + [1024] * 30))
-
-    # ln(3/7) - ln(1/4) = 0.538997 and ln(7/43) - ln(1/4) = -0.428996
-    assert offsets.shape == (40, 1)
-    assert offsets[:10, 0].tolist() == pytest.approx([0.538997] * 10, abs=1e-5)
-    assert offsets[10:, 0].tolist() == pytest.approx([-0.428996] * 30, abs=1e-5)
-
-
-def test_one_source_alone_has_no_prior_of_its_own() -> None:
-    offsets = prior_offsets(films_of([[True, False], [False, True], [False, True], [False, False]]))
-
-    torch.testing.assert_close(offsets, torch.zeros(4, 2))
-
-
-def test_a_label_that_a_source_lacks_has_a_finite_prior() -> None:
-    offsets = prior_offsets(films_of([[False]] * 6 + [[True], [False]], sources=[128] * 6 + [1024] * 2))
-
-    assert torch.isfinite(offsets).all()
-    assert (offsets[:6] < 0).all()
-    assert (offsets[6:] > 0).all()
-
-
-class Brightness(nn.Module):
-    """Answers every label with the mean grey value of a film."""
-
-    def __init__(self, labels: int) -> None:
-        super().__init__()
-        self.labels = labels
-
-    def forward(self, films: Tensor) -> Tensor:
-        return films.mean((1, 2, 3))[:, None].repeat(1, self.labels)
-
-
-def shades(n: int) -> npt.NDArray[np.uint8]:
-    """`n` films of one random grey value each."""
-    greys = np.random.default_rng(0).permutation(n).astype(np.uint8)
-    return np.broadcast_to(greys[:, None, None, None], (n, 1, 32, 32)).copy()
-
-
-def test_validation_is_the_mean_area_over_labels_within_each_source() -> None:
-    truth = np.random.default_rng(1).random((100, 2)) < 0.4
-    films = films_of(truth.tolist(), sources=[128] * 40 + [1024] * 60)
-    pixels = shades(100)
-
-    scores = validate(Brightness(2), Data(films=films, pixels=pixels), preprocess=PLAIN)
-
-    greys = pixels[:, 0, 0, 0]
-    sources = (slice(40), slice(40, 100))
-    expected = [np.mean([roc_auc_score(truth[rows, k], greys[rows]) for k in (0, 1)]) for rows in sources]
-    assert scores == pytest.approx({"auroc": np.mean(expected), "auroc_128": expected[0], "auroc_1024": expected[1]})
-
-
-def test_a_source_that_ranks_nothing_is_left_out_of_the_validation() -> None:
-    films = films_of([[True], [False], [False], [False]], sources=[128] * 2 + [1024] * 2)
-
-    scores = validate(Brightness(1), Data(films=films, pixels=shades(4)), preprocess=PLAIN)
-
-    assert list(scores) == ["auroc", "auroc_128"]
-
-
-def test_a_validation_in_which_no_source_ranks_anything_has_no_area() -> None:
-    films = films_of([[True], [False]], sources=[128, 1024])
-
-    scores = validate(Brightness(1), Data(films=films, pixels=shades(2)), preprocess=PLAIN)
-
-    assert list(scores) == ["auroc"]
-    assert math.isnan(scores["auroc"])
-
-
-def test_validation_switches_dropout_off() -> None:
-    network = nn.Sequential(nn.Dropout(0.9), Brightness(1)).train()
-    films = films_of([[False], [True], [True]])
-    pixels = np.broadcast_to(np.array([10, 20, 30], np.uint8)[:, None, None, None], (3, 1, 32, 32)).copy()
-
-    scores = validate(network, Data(films=films, pixels=pixels), preprocess=PLAIN)
-
-    assert scores["auroc"] == 1
+    assert (small_input.rows, small_input.columns) == (rows, columns)

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from rakurs.errors import TrainingError
 from rakurs.task import read_task
-from rakurs.training.recipe import read_recipe
+from rakurs.training.recipe import default_recipe, read_recipe
+from tests.labelled import write_task
 
 REPOSITORY = Path(__file__).parents[2]
 RECIPES = sorted(REPOSITORY.glob("packs/*/recipe.toml"))
@@ -60,12 +61,16 @@ def test_a_recipe_is_read_as_it_was_written(tmp_path: Path) -> None:
     [
         ("seed = 7", "seed = 7\nepochs = 3", "epochs"),
         ("epochs = 2", "epochs = 2\nmomentum = 0.9", "stages.0.momentum"),
-        ('network = "efficientnet-lite0"\n', "", "network"),
+        ('network = "efficientnet-lite0"', "network = 3", "network"),
         ("seed = 7", "seed = 7.0", "seed"),
         ("seed = 7", 'seed = "7"', "seed"),
         ("dropout = 0.1", "dropout = 1.0", "dropout"),
         ("dropout = 0.1", "weight_decay = -0.1", "weight_decay"),
-        ("rows_columns = 64", "rows_columns = 65", "stages.0.rows_columns"),
+        ("dropout = 0.1", 'loss = "hinge"', "loss"),
+        ("dropout = 0.1", "label_weights = { mass = 0.0 }", "label_weights.dict[str,constrained-float].mass"),
+        ("dropout = 0.1", "average = 1.0", "average"),
+        ("epochs = 2", "epochs = 2\nfrozen_share = 1.0", "stages.0.frozen_share"),
+        ("rows_columns = 64", "rows_columns = 64.0", "stages.0.rows_columns"),
         ("rows_columns = 64", "rows_columns = 0", "stages.0.rows_columns"),
         ("epochs = 2", "epochs = 0", "stages.0.epochs"),
         ("batch = 4", "batch = 1", "stages.0.batch"),
@@ -85,6 +90,18 @@ def test_a_recipe_without_stages_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, 'network = "efficientnet-lite0"\nseed = 7\nstages = []\n')
 
     with pytest.raises(TrainingError, match="stages: "):
+        read_recipe(path)
+
+
+def test_a_network_that_the_caller_names_is_the_one(tmp_path: Path) -> None:
+    assert read_recipe(written(tmp_path, VALID), network="densenet-121").network == "densenet-121"
+    assert read_recipe(written(tmp_path, changed('network = "efficientnet-lite0"\n', "")), network="x").network == "x"
+
+
+def test_a_recipe_and_a_caller_that_name_no_network_are_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, changed('network = "efficientnet-lite0"\n', ""))
+
+    with pytest.raises(TrainingError, match=r"recipe\.toml names no network; give --network"):
         read_recipe(path)
 
 
@@ -114,3 +131,26 @@ def test_a_recipe_that_ships_ends_at_the_size_that_its_pack_reads(path: Path) ->
     last, preprocess = read_recipe(path).stages[-1], read_task(path.parent / "task.toml").preprocess
 
     assert (last.rows_columns, last.rows_columns) == (preprocess.rows, preprocess.columns)
+
+
+@pytest.mark.parametrize("films", [30, 500, 10_000, 112_120])
+@pytest.mark.parametrize(("side", "sizes"), [(64, [64]), (128, [128]), (224, [128, 224]), (512, [256, 512])])
+def test_the_default_recipe_ends_at_the_size_of_the_task(
+    tmp_path: Path, side: int, *, sizes: list[int], films: int
+) -> None:
+    recipe = default_recipe("small", write_task(tmp_path, side=side), films=films)
+
+    assert [stage.rows_columns for stage in recipe.stages] == sizes
+    assert 6 <= sum(stage.epochs for stage in recipe.stages) <= 40
+    assert all(2 <= stage.batch <= min(64, films // 4) and stage.batch % 2 == 0 for stage in recipe.stages)
+
+
+@pytest.mark.parametrize(("channels", "kind"), [(1, "film"), (3, "photograph")])
+def test_images_are_changed_by_their_channels_unless_it_is_said(tmp_path: Path, *, channels: int, kind: str) -> None:
+    recipe, task = read_recipe(written(tmp_path, VALID)), write_task(tmp_path)
+    seen = task.model_copy(update={"preprocess": task.preprocess.model_copy(update={"channels": channels})})
+
+    assert recipe.changes(seen) == kind
+    assert recipe.weighs_sources(seen) == (channels == 1)
+    assert recipe.model_copy(update={"augment": "none"}).changes(seen) == "none"
+    assert recipe.model_copy(update={"by_source": channels == 3}).weighs_sources(seen) == (channels == 3)

@@ -1,0 +1,120 @@
+"""What a training leaves after each epoch, so that it can go on as if nothing had happened, and be exported."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rakurs.errors import TrainingError
+from rakurs.evaluation.index import Films
+from rakurs.task import Task
+from rakurs.training.recipe import Recipe
+
+CHECKPOINT = "checkpoint.pt"
+HISTORY = "history.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that decides a training beside the films.
+
+    `weights` is the sha256 of the file of weights that the network begins from, if one was named.
+    """
+
+    recipe: Recipe
+    task: Task
+    view: str
+    weights: str | None = None
+
+
+def films_digest(splits: Mapping[str, Films]) -> str:
+    """The same for the same films with the same labels in the same order, wherever their folder lies."""
+    digest = hashlib.sha256()
+    for split in ("train", "val"):
+        films = splits[split]
+        common = os.path.commonpath([file.parent for file in films.files])
+        for file in films.files:
+            digest.update(f"{os.path.relpath(file, common)}\n".encode())
+        digest.update(films.truth.tobytes() + films.source_px.tobytes())
+    return digest.hexdigest()
+
+
+def marks(plan: Plan, splits: Mapping[str, Films]) -> dict[str, Any]:
+    """What a checkpoint says of the training that it belongs to."""
+    return {
+        "recipe": plan.recipe.model_dump(),
+        "task": plan.task.model_dump(),
+        "view": plan.view,
+        "weights_file": plan.weights,
+        "index": films_digest(splits),
+    }
+
+
+def held_training(folder: Path, plan: Plan, *, splits: Mapping[str, Films], resume: bool) -> dict[str, Any] | None:
+    """The checkpoint in a folder, that a training goes on from; None where there is none yet.
+
+    Raises:
+        TrainingError: there is one and it is not to be resumed, it cannot be read, or it belongs to another training.
+    """
+    checkpoint = folder / CHECKPOINT
+    if not checkpoint.exists():
+        return None
+    if not resume:
+        raise TrainingError(f"{folder} already holds a training; go on with it by --resume, or choose another --out.")
+    try:
+        held: dict[str, Any] = torch.load(checkpoint, weights_only=True, map_location="cpu")
+        held["network"], held["optimizer"], held["history"]
+        declared = {"recipe": Recipe.model_validate(held["recipe"]), "task": Task.model_validate(held["task"])}
+    except Exception:  # torch.load raises whatever the bytes led it to
+        raise TrainingError(
+            f"{CHECKPOINT} in {folder} is torn, or no checkpoint of `rakurs train`; bring back a copy of it, or "
+            "remove it to train anew."
+        ) from None
+    # A mark that is missing is of an earlier version, which kept fewer.
+    theirs = {**held, **{name: value.model_dump() for name, value in declared.items()}}
+    other = [name for name, mine in marks(plan, splits).items() if theirs.get(name, mine) != mine]
+    if other:
+        names = ", ".join(_NAMES[name] for name in other)
+        raise TrainingError(f"{CHECKPOINT} in {folder} belongs to another {names}; choose another --out.")
+    return held
+
+
+_NAMES = {
+    "recipe": "recipe or network",
+    "task": "task",
+    "view": "view",
+    "weights_file": "file of weights",
+    "index": "index",
+}
+
+
+def save_checkpoint(state: Mapping[str, Any], folder: Path) -> None:
+    """Write a checkpoint, and its history for people and programs to read; each whole or not at all."""
+    partial = folder / f"{CHECKPOINT}.partial"
+    with partial.open("wb") as file:
+        torch.save(dict(state), file)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(folder / CHECKPOINT)
+    told = {
+        "network": state["recipe"]["network"],
+        "task": state["task"]["name"],
+        "view": state["view"],
+        "epochs": [{name: _number(value) for name, value in epoch.items()} for epoch in state["history"]],
+    }
+    partial = folder / f"{HISTORY}.partial"
+    partial.write_text(json.dumps(told, indent=1), encoding="utf-8")
+    partial.replace(folder / HISTORY)
+
+
+def _number(value: float) -> float | None:
+    """JSON knows no NaN."""
+    return None if math.isnan(value) else value
