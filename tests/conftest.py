@@ -31,19 +31,6 @@ def sample_film() -> Path:
 
 @pytest.fixture(scope="session")
 def reference_networks() -> object:
-    """Makes torchvision importable, and with it torchxrayvision and grad-cam; ask for it before importing them.
-
-    Beside a CPU-only torch, pip may install the torchvision that was built for CUDA. Its compiled operators
-    then do not load, and its import fails because two of them are unknown. Declaring those two is enough for
-    networks and transforms. Nothing is declared where torchvision imports by itself.
-    """
-    torch = pytest.importorskip("torch")
-    try:
-        importlib.import_module("torchvision")
-    except RuntimeError:
-        declared = torch.library.Library("torchvision", "FRAGMENT")
-        declared.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        declared.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        importlib.import_module("torchvision")
-        return declared  # in force for as long as the fixture holds it
-    return None
+    """Makes torchvision importable, and with it torchxrayvision and grad-cam; ask for it before importing them."""
+    pytest.importorskip("torch")
+    return importlib.import_module("rakurs.training.libraries").library("torchvision")

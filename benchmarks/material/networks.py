@@ -12,31 +12,17 @@ import torch
 from torch import nn
 
 from material.films import SIDE, film
+from rakurs.training.libraries import library
 from rakurs.training.published import import_published
 
 SEED = 0
 FITTED_ON = 8
 """Films on which the norms take their statistics: fresh ones let the activations of random weights grow or vanish."""
 
-_DECLARED: list[object] = []
-OPERATORS = (
-    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-)
-"""Of torchvision, which its import asks for."""
-
 
 def torchxrayvision() -> Any:
-    """The library; beside a CPU-only torch, pip may have installed the torchvision that was built for CUDA.
-
-    That one's compiled operators do not load, and its import asks for two of them; none is called here.
-    """
-    if not torchvision_loads():
-        declared = torch.library.Library("torchvision", "FRAGMENT")
-        for operator in OPERATORS:
-            declared.define(operator)
-        _DECLARED.append(declared)  # in force for as long as it is held
-    return importlib.import_module("torchxrayvision")
+    """The library."""
+    return library("torchxrayvision")
 
 
 def torchvision_loads() -> bool:

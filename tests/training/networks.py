@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from rakurs.evaluation.index import Films
 from rakurs.task import Preprocess
+from rakurs.training.heads import PooledHead
 from rakurs.training.networks import ReadingNetwork
 
 SMALL = Preprocess(channels=1, rows=64, columns=48, fit="pad", mean=[0.5], std=[0.25])
@@ -35,7 +36,7 @@ class SmallFeatures(nn.Module):
 def small_network(features: nn.Module | None = None) -> ReadingNetwork:
     """A network of three labels with random weights, the same each time, ready to read."""
     torch.manual_seed(0)
-    network = ReadingNetwork(features or SmallFeatures(), width=6, labels=3, dropout=0.5)
+    network = ReadingNetwork(features or SmallFeatures(), PooledHead(6, 3, dropout=0.5))
     shake_statistics(network)
     return network.eval()
 

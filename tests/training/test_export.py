@@ -16,7 +16,7 @@ from rakurs.inference.network import Network, load_network
 from rakurs.pack import NetworkFile, digest_of
 from rakurs.study import FloatArray
 from rakurs.task import Task
-from rakurs.training.export import DESCRIBED_AT, describe, export_network
+from rakurs.training.export import describe, export_network
 from rakurs.training.whitening import Whitening
 from tests.training.networks import SMALL, SmallFeatures, farthest, noise, small_network
 
@@ -31,10 +31,10 @@ WHITENING = Whitening(
 )
 
 
-def shrunk(images: FloatArray) -> Tensor:
-    """The images at a quarter of their size, by averaging."""
+def shrunk(images: FloatArray, *, by: int = 4) -> Tensor:
+    """The images at a quarter of their size, or another part of it, by averaging."""
     n, channels, rows, columns = images.shape
-    blocks = images.reshape(n, channels, rows // DESCRIBED_AT, DESCRIBED_AT, columns // DESCRIBED_AT, DESCRIBED_AT)
+    blocks = images.reshape(n, channels, rows // by, by, columns // by, by)
     return torch.from_numpy(blocks.mean((3, 5)))
 
 
@@ -92,15 +92,15 @@ def test_heat_maps_weigh_the_last_map_by_the_weights_of_each_label(exported: Pat
     network, images = small_network(), noise(2, 1, 64, 48)
     answers = load(exported).run(images)
     last = network.features(torch.from_numpy(images))[0].detach().numpy()
-    weighed = np.einsum("ck,nkhw->nchw", network.head.weight.detach().numpy(), last)
+    weighed = np.einsum("ck,nkhw->nchw", network.head.get_parameter("weight").detach().numpy(), last)
     assert farthest(answers.heat_maps, np.maximum(weighed, 0)) < 1e-5
 
 
 def test_the_mean_of_a_map_before_its_relu_is_the_logit_without_its_bias() -> None:
     network, images = small_network(), torch.from_numpy(noise(2, 1, 64, 48))
     last = network.features(images)[0]
-    unclipped = torch.einsum("ck,nkhw->nchw", network.head.weight, last)
-    torch.testing.assert_close(unclipped.mean((2, 3)) + network.head.bias, network(images))
+    unclipped = torch.einsum("ck,nkhw->nchw", network.head.get_parameter("weight"), last)
+    torch.testing.assert_close(unclipped.mean((2, 3)) + network.head.get_parameter("bias"), network(images))
 
 
 def test_the_embedding_averages_each_quarter_of_the_stages_maps_of_the_shrunk_image(
@@ -123,6 +123,17 @@ def test_a_network_without_stages_is_described_by_its_last_map() -> None:
     descriptors = describe(network, images)
     last = network.features(shrunk(images))[0].detach().numpy()
     assert farthest(descriptors, quarters(last)) < 1e-6
+
+
+@pytest.mark.parametrize(("smallest_px", "by"), [(12, 4), (13, 2), (24, 2), (25, 1), (64, 1)])
+def test_a_network_that_cannot_take_a_quarter_is_described_at_the_next_size_that_it_takes(
+    smallest_px: int, by: int
+) -> None:
+    network, images = small_network(), noise(2, 1, 64, 48)
+    network.smallest_px = smallest_px
+    descriptors = describe(network, images)
+    stage = network.features(shrunk(images, by=by))[1][0].detach().numpy()
+    assert farthest(descriptors, quarters(stage)) < 1e-6
 
 
 def test_whitening_is_part_of_the_file(whitened: Path) -> None:
@@ -182,6 +193,6 @@ def test_a_file_that_answers_unlike_torch_is_refused(tmp_path: Path) -> None:
 
 def test_a_network_that_answers_with_no_number_is_refused(tmp_path: Path) -> None:
     network = small_network()
-    nn.init.constant_(network.head.bias, float("nan"))
+    nn.init.constant_(network.head.get_parameter("bias"), float("nan"))
     with pytest.raises(TrainingError, match="differ from torch"):
         export_network(network, preprocess=SMALL, path=tmp_path / "frontal.onnx")

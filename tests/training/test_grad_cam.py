@@ -23,9 +23,9 @@ from rakurs.inference.images import read_image
 from rakurs.inference.network import INPUT
 from rakurs.inference.preprocess import prepare
 from rakurs.task import Preprocess
-from rakurs.training.densenet import densenet121_features
+from rakurs.training.architectures import ARCHITECTURES
 from rakurs.training.export import export_network
-from rakurs.training.networks import NETWORKS, ReadingNetwork
+from rakurs.training.networks import ReadingNetwork, assemble
 from tests.training.networks import farthest, noise
 from tests.training.references import torchvision_densenet
 
@@ -62,12 +62,17 @@ class Case:
     maps: Tensor
 
 
+def assembled(name: str) -> ReadingNetwork:
+    """One of our networks for colour, with random weights."""
+    architecture = ARCHITECTURES[name]
+    return assemble(architecture, architecture.make(), channels=3, labels=LABELS)
+
+
 def densenet() -> Case:
     """DenseNet-121 with random weights: ours, and torchvision's."""
     library = torchvision_densenet(LABELS)
-    features, width = densenet121_features(3)
-    ours = ReadingNetwork(features, width=width, labels=LABELS, dropout=0.0)
-    features.load_state_dict(library.features.state_dict())
+    ours = assembled("densenet-121")
+    ours.features.load_state_dict(library.features.state_dict())
     ours.head.load_state_dict(library.classifier.state_dict())
     images = noise(2, 3, 224, 224)
     with torch.no_grad():
@@ -82,8 +87,10 @@ def efficientnet(film: Path) -> Case:
     library.load_state_dict(torch.load(weights.get_model_file_path(), weights_only=True))
     classifier = nn.Linear(1280, LABELS)
     classifier.load_state_dict({"weight": library._fc.weight[:LABELS], "bias": library._fc.bias[:LABELS]})
-    features, width = NETWORKS["efficientnet-lite0"](3)
-    ours = ReadingNetwork(features, width=width, labels=LABELS, dropout=0.0)
+    ours = assembled("efficientnet-lite0")
+    ours.features.load_state_dict(
+        {f"network.{name}": tensor for name, tensor in library.state_dict().items()}, strict=False
+    )
     ours.head.load_state_dict(classifier.state_dict())
     images = np.ascontiguousarray(prepare(read_image(film), COLOUR)[0][None], np.float32)
     with torch.no_grad():  # ends in a ReLU6, which the ReLU of `End` leaves as it is

@@ -21,6 +21,7 @@ from rakurs.errors import TrainingError
 from rakurs.evaluation.index import Films
 from rakurs.task import Task
 from rakurs.training.checkpoint import Plan, held_training
+from rakurs.training.heads import PooledHead
 from rakurs.training.loop import begin, resized, train
 from rakurs.training.machine import Machine
 from rakurs.training.networks import ReadingNetwork
@@ -63,7 +64,7 @@ class Trained:
 
 def small(plan: Plan, *, pretrained: bool = False) -> ReadingNetwork:
     """Two convolutions, trained in moments."""
-    return ReadingNetwork(SmallFeatures(), width=6, labels=len(plan.task.labels), dropout=plan.recipe.dropout)
+    return ReadingNetwork(SmallFeatures(), PooledHead(6, len(plan.task.labels), dropout=plan.recipe.dropout))
 
 
 @pytest.fixture(scope="module")
@@ -437,7 +438,7 @@ class Greedy(nn.Module):
 
 def test_memory_that_does_not_suffice_is_said_with_what_to_change(trained: Trained, tmp_path: Path) -> None:
     def greedy(plan: Plan, *, pretrained: bool) -> ReadingNetwork:
-        return ReadingNetwork(Greedy(), width=6, labels=LABELS, dropout=0.0)
+        return ReadingNetwork(Greedy(), PooledHead(6, LABELS))
 
     with pytest.raises(TrainingError, match="does not hold 4 films of 32 px at once; lower the stage's batch"):
         train(trained.plan, splits=trained.splits, out=tmp_path, progress=silent, build=greedy)

@@ -25,9 +25,9 @@ from rakurs.training.published import (
     TORCHXRAYVISION_FILES,
     TORCHXRAYVISION_URL,
     import_published,
-    plain_names,
 )
 from rakurs.training.published_pack import CHEST_LABELS
+from rakurs.training.weights import plain_names
 from tests.training.networks import farthest, noise
 from tests.training.references import torchvision_densenet, torchxrayvision_densenet
 

@@ -28,38 +28,39 @@ TOLERANCE = 1e-4
 
 CHECKED_BATCHES = (1, 3)
 
-DESCRIBED_AT = 4
-"""The image is shrunk by this before it is described."""
+DESCRIBED_AT = (4, 2, 1)
+"""The image is shrunk by the first of these that the network can take before it is described."""
 
 
 class Exportable(nn.Module):
     """A network with every output of the contract: logits, Grad-CAM of all labels in closed form, and the embedding.
 
-    Grad-CAM (Selvaraju et al. 2017) weighs each channel of the last map by its mean gradient. Behind
-    global average pooling and one linear layer that gradient is the layer's own weight over h * w:
-    the map is relu(sum_k w_ck A_k), here without that constant factor, hence in the unit of the logit.
+    The heads give Grad-CAM (Selvaraju et al. 2017) as relu(sum_k w_ck A_k) in the unit of the logit, see `heads`.
     """
 
     def __init__(self, network: ReadingNetwork, whitening: Whitening | None = None) -> None:
         super().__init__()
         self.features = network.features
         self.head = network.head
+        self.smallest_px = network.smallest_px
         self.embed = Embed(whitening) if whitening is not None else nn.Identity()
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(n, channels, rows, columns) -> logits (n, labels), heat maps (n, labels, h, w), embedding (n, e)."""
         last, _ = self.features(image)  # (n, k, h, w)
-        logits = self.head(last.mean((2, 3)))
-        heat_maps = functional.relu(functional.conv2d(last, self.head.weight[:, :, None, None]))
-        return logits, heat_maps, self.embed(self.describe(image))
+        logits, heat_maps = self.head.read(last)
+        return logits, functional.relu(heat_maps), self.embed(self.describe(image))
 
     def describe(self, image: Tensor) -> Tensor:
         """What the gate compares images by: (n, channels, rows, columns) -> the descriptor (n, d).
 
         The averages of the quarters of the middle stages' maps, of the image at a quarter of its size: what makes
-        it an image of the subject does not depend on how sharp it is, which differs between hospitals.
+        it an image of the subject does not depend on how sharp it is, which differs between hospitals. A network
+        that cannot take so small an image gets it at half its size, or whole.
         """
-        last, stages = self.features(functional.avg_pool2d(image, DESCRIBED_AT))
+        side = min(image.shape[2:])
+        shrunk_by = next((by for by in DESCRIBED_AT if side // by >= self.smallest_px), 1)
+        last, stages = self.features(functional.avg_pool2d(image, shrunk_by))
         middle = stages[1:-2] or stages or [last]
         return torch.cat([field_averages(maps) for maps in middle], 1)
 

@@ -90,7 +90,7 @@ def train(
 
 
 def _build(plan: Plan, *, pretrained: bool) -> ReadingNetwork:
-    return build_network(plan.recipe.network, plan.task, dropout=plan.recipe.dropout)
+    return build_network(plan.recipe.network, plan.task, dropout=plan.recipe.dropout, pretrained=pretrained)
 
 
 def begin(plan: Plan, held: State | None, *, machine: Machine, build: Build) -> Training:

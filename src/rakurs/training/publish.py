@@ -44,8 +44,10 @@ def _load(checkpoint: Path) -> dict[str, Any]:
 def trained_network(checkpoint: Path) -> ReadingNetwork:
     """The network as it was at the end of its last finished epoch, ready to answer."""
     held = _load(checkpoint)
-    network = build_network(Recipe.model_validate(held["recipe"]).network, Task.model_validate(held["task"]))
+    recipe, task = Recipe.model_validate(held["recipe"]), Task.model_validate(held["task"])
+    network = build_network(recipe.network, task, pretrained=False)
     network.load_state_dict(held["network"])
+    network.origin = checkpoint.name
     return network.eval()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,12 @@ from rakurs.errors import TrainingError
 from rakurs.inference.network import load_network
 from rakurs.pack import digest_of, read_pack
 from rakurs.task import Preprocess, read_task
-from rakurs.training.densenet import densenet121_features
+from rakurs.training.architectures import ARCHITECTURES
 from rakurs.training.export import export_network
-from rakurs.training.networks import ReadingNetwork
+from rakurs.training.heads import PooledHead
+from rakurs.training.networks import ReadingNetwork, assemble
 from rakurs.training.published_pack import Description, card_text, label_of, task_text
-from rakurs.training.weights import Weights, read_weights
+from rakurs.training.weights import Weights, plain_names, read_weights
 
 Kind = Literal["torchxrayvision", "torchvision"]
 Fit = Literal["pad", "crop"]
@@ -169,22 +169,6 @@ def _where_to_find(kind: Kind) -> str:
     )
 
 
-def plain_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors under the names that torchvision gives a DenseNet today.
-
-    Wrappers put `module.`, `model.` or `densenet121.` before a name; torch before 0.4 wrote `norm.1` for
-    `norm1`; a linear layer with a sigmoid behind it stands as `classifier.0`. The operating points
-    that TorchXRayVision may keep beside the weights are none.
-    """
-    named = {}
-    for name, tensor in tensors.items():
-        plain = re.sub(r"^((module|model|densenet121)\.)+", "", name)
-        plain = re.sub(r"(denselayer\d+\.(?:norm|conv))\.([12])\.", r"\1\2.", plain)
-        named[plain.replace("classifier.0.", "classifier.")] = tensor
-    named.pop("op_threshs", None)
-    return named
-
-
 def _outputs(weights: Path, *, kind: Kind, held: Weights, labels: Sequence[str] | None) -> list[str]:
     """The names of the outputs: as asked, else by the name of a known file, else as the file itself says."""
     if labels is not None:
@@ -207,17 +191,18 @@ def _network(
     trained = [axis for axis, output in enumerate(outputs) if output]
     if not trained:
         raise TrainingError(f"No output of {file} has a name; a pack needs one label at least.")
-    features, width = densenet121_features(channels)
-    network = ReadingNetwork(features, width=width, labels=len(trained), dropout=0.0)
+    architecture = ARCHITECTURES["densenet-121"]
+    network = assemble(architecture, architecture.make(), channels=channels, labels=len(trained))
+    assert isinstance(network.head, PooledHead)
     held = {name.removeprefix("features."): tensor for name, tensor in tensors.items()}
     try:
         weight, bias = held.pop("classifier.weight"), held.pop("classifier.bias")
-        _load(features, held)
+        _load(network.features, held)
     except (KeyError, RuntimeError) as error:
         raise TrainingError(
             f"{file} is no DenseNet-121 for {channels} channels with one linear layer: {_first_line(error)}."
         ) from None
-    if weight.shape != (len(outputs), width):
+    if weight.shape != (len(outputs), network.head.in_features):
         raise TrainingError(f"{file} has {len(weight)} outputs, but {len(outputs)} names were given for them.")
     _load(network.head, {"weight": weight[trained], "bias": bias[trained]})
     return network

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
 import struct
 import zipfile
 from collections import OrderedDict
@@ -61,7 +62,7 @@ OTHER_NAMES = (
 NETWORK_MODULES = ("torch.nn.modules.", "torchxrayvision.models.", "torchvision.models.densenet.")
 """Where the classes of a pickled network come from; every class in them is read as a record."""
 
-WRAPPERS = ("state_dict", "model_state_dict", "model")
+WRAPPERS = ("state_dict", "model_state_dict", "model", "network")
 """Keys under which a checkpoint holds the network beside other things."""
 
 _BUILTINS_IN_PYTHON_2 = {"__builtin__": "builtins"}
@@ -162,6 +163,22 @@ def read_weights(path: Path) -> Weights:
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise TrainingError(f"{path.name} is not laid out as torch.save does: {type(error).__name__}.") from None
     return Weights(tensors=tensors, outputs=_outputs(network))
+
+
+def plain_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors under the names that torchvision gives them today.
+
+    Wrappers put `module.`, `model.` or `densenet121.` before a name; torch before 0.4 wrote `norm.1` for
+    `norm1`; a linear layer with a sigmoid behind it stands as `classifier.0`. The operating points
+    that TorchXRayVision may keep beside the weights are none.
+    """
+    named = {}
+    for name, tensor in tensors.items():
+        plain = re.sub(r"^((module|model|densenet121)\.)+", "", name)
+        plain = re.sub(r"(denselayer\d+\.(?:norm|conv))\.([12])\.", r"\1\2.", plain)
+        named[plain.replace("classifier.0.", "classifier.")] = tensor
+    named.pop("op_threshs", None)
+    return named
 
 
 def _read_zip(file: BinaryIO) -> tuple[Any, Callable[[str], bytes]]:
