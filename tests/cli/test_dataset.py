@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from rakurs.evaluation.index import read_index
 from tests.gathered import write_csv, write_images
 from tests.labelled import write_task
 
+SOURCE = Path(__file__).parents[2] / "src"
 FILMS = """
 file,labels,patient,age,sex,split
 a.png,mass|Edema,7,58,M,train
@@ -49,6 +52,58 @@ def test_a_table_becomes_an_index_and_a_summary(films: Path, tmp_path: Path) -> 
     assert "will refuse the index: Edema" in answer.stdout
     assert "1 ages above 120 years are left out." in answer.stderr
     assert "1 images cannot be used and are left out:\n  d.png: missing" in answer.stderr
+
+
+def test_the_release_of_the_nih_becomes_an_index(tmp_path: Path) -> None:
+    write_images(tmp_path, ["images/00000001_000.png"])
+    head = "Image Index,Finding Labels,Patient ID,Patient Age,Patient Gender,View Position"
+    write_csv(tmp_path / "Data_Entry_2017.csv", f"{head}\n00000001_000.png,Hernia,1,081Y,M,PA")
+    out = tmp_path / "index.parquet"
+
+    answer = dataset("nih", tmp_path, "--split", "random", "--source-px", "measured", "--val-share", "0", "--out", out)
+
+    assert answer.exit_code == 0, answer.output
+    assert read_index(out).table.to_pylist()[0] | {"split": ""} == {
+        "study": "00000001_000",
+        "patient": "1",
+        "view": "frontal",
+        "path": "images/00000001_000.png",
+        "labels": ["Hernia"],
+        "split": "",
+        "source_px": 8,
+        "age": 81,
+        "sex": "M",
+        "view_position": "PA",
+        "boxes": None,
+    }
+
+
+def test_a_folder_per_label_becomes_an_index_with_the_tasks_view(tmp_path: Path) -> None:
+    write_images(tmp_path / "root", ["mass/1.png", "mass/2.png", "effusion/1.png"])
+    write_task(tmp_path / "task")
+    out = tmp_path / "index.parquet"
+
+    answer = dataset("folder", tmp_path / "root", "--task", tmp_path / "task" / "task.toml", "--verify", "--out", out)
+
+    assert answer.exit_code == 0, answer.output
+    assert read_index(out).table["view"].to_pylist() == ["frontal"] * 3
+    assert "Folders are read as ROOT/label/image." in answer.stderr
+
+
+@pytest.mark.parametrize("command", ["nih", "folder"])
+def test_a_size_that_is_no_number_is_refused(tmp_path: Path, command: str) -> None:
+    answer = dataset(command, tmp_path, "--source-px", "large", "--out", tmp_path / "i.parquet")
+
+    assert answer.exit_code == 2
+    assert "Got --source-px large; expected a number of pixels, or measured." in answer.stderr
+
+
+def test_data_sets_need_no_torch() -> None:
+    modules = "rakurs.cli.dataset_nih, rakurs.cli.dataset_table, rakurs.training.datasets"
+    rooms = ", ".join(f"rakurs.training.datasets.{room}" for room in ("nih", "folder", "table", "summary"))
+    program = f"import sys, {modules}, {rooms}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    answer = subprocess.run([sys.executable, "-c", program], cwd=SOURCE, capture_output=True, text=True, check=True)
+    assert set(answer.stdout.split()).isdisjoint({"torch", "django", "onnxruntime"})
 
 
 def test_the_summary_is_printed_again(films: Path, tmp_path: Path) -> None:

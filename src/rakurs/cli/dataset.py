@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 @click.group(
     cls=LazyGroup,
     commands_at={
+        "nih": "rakurs.cli.dataset_nih:nih",
+        "folder": "rakurs.cli.dataset_folder:folder",
         "table": "rakurs.cli.dataset_table:table",
         "show": "rakurs.cli.dataset:show",
     },

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 from rakurs.errors import UsageError
-from rakurs.training.datasets.gathered import Gathered, Problem, number_studies, write_problems
+from rakurs.training.datasets.gathered import Gathered, Problem, number_studies, table_of, write_problems
 from tests.gathered import write_images, written
 
 
 def gathered(folder: Path, paths: list[str]) -> Gathered:
-    table = pa.table(
-        {
-            "study": paths,
-            "patient": paths,
-            "view": ["frontal"] * len(paths),
-            "path": paths,
-            "labels": pa.array([["mass"]] * len(paths), pa.list_(pa.string())),
-            "split": ["train"] * len(paths),
-        }
+    n = len(paths)
+    table = table_of(
+        study=paths, patient=paths, view=["frontal"] * n, path=paths, labels=[["mass"]] * n, split=["train"] * n
     )
     return Gathered(table, folder)
 

@@ -48,5 +48,7 @@ def test_usual_spellings_of_splits_are_understood() -> None:
 
 
 def test_another_word_is_counted_and_refused() -> None:
-    with pytest.raises(UsageError, match=r"films\.csv holds 'fold3' \(2\), '' \(1\); expected train.*--split =random"):
+    with pytest.raises(
+        UsageError, match=r"films\.csv holds 'fold3' \(2\), '' \(1\) as a split; expected train.*--split =random"
+    ):
         named_splits(texts(["fold3", "train", "fold3", ""]), of="films.csv")

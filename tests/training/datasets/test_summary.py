@@ -9,8 +9,10 @@ import pytest
 from pyarrow import parquet
 
 from rakurs.evaluation.index import write_index
-from rakurs.task import Task
+from rakurs.task import Task, read_task
 from rakurs.training.datasets.summary import Counts, Summary, summarise
+from rakurs.training.datasets.table import Columns, gather_table
+from tests.conftest import REPOSITORY
 from tests.labelled import write_task
 
 ROWS: dict[str, list[Any]] = {
@@ -108,3 +110,35 @@ def test_what_is_not_known_of_any_image_is_left_out(tmp_path: Path) -> None:
     found = summary(tmp_path, age=[None] * 5, sex=[None] * 5)
 
     assert (found.aged, found.ages, found.sexes, found.boxes) == (0, [], {"unknown": 5}, 0)
+
+
+OFFICIAL = {
+    "No Finding": 60361,
+    "Infiltration": 19894,
+    "Effusion": 13317,
+    "Atelectasis": 11559,
+    "Nodule": 6331,
+    "Mass": 5782,
+    "Pneumothorax": 5302,
+    "Consolidation": 4667,
+    "Pleural_Thickening": 3385,
+    "Cardiomegaly": 2776,
+    "Emphysema": 2516,
+    "Edema": 2303,
+    "Fibrosis": 1686,
+    "Pneumonia": 1431,
+    "Hernia": 227,
+}
+
+
+def test_the_counts_of_all_112120_films_are_those_of_the_official_file(data_folder: Path) -> None:
+    task = read_task(REPOSITORY / "packs" / "chest-xray" / "task.toml")
+    films = gather_table(data_folder / "nih" / "Data_Entry_2017_v2020.csv.gz", Columns(view="=frontal"))
+
+    found = summarise(films.table, task)
+
+    assert (found.images[0], found.patients[0]) == (112_120, 30_805)
+    assert {label: row[0] for label, row in numbers(found.labels, "images").items()} == OFFICIAL
+    assert found.task is not None
+    merged = {label: row[0] for label, row in numbers(found.task, "images").items()}
+    assert (merged["other"], merged["(no label)"], found.unknown) == (13_087, 60_361, [])

@@ -45,6 +45,7 @@ def test_usual_names_are_found_and_the_rest_is_null(tmp_path: Path) -> None:
             "sex": "M",
             "view_position": "PA",
             "source_px": 1024,
+            "boxes": None,
         }
     ]
 

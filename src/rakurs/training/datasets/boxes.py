@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final
 
 from rakurs.errors import UsageError
@@ -55,7 +55,8 @@ def boxes_of(paths: Sequence[str], boxes: Mapping[str, Sequence[dict[str, Any]]]
 
 def stem_of(path: str) -> str:
     """The file's name without its ending: copies of an image often have another."""
-    return PurePosixPath(path).stem
+    name = path.rpartition("/")[2]
+    return name.rpartition(".")[0] or name
 
 
 def _fractions(sides: Sequence[str], side_px: float, *, of: str) -> dict[str, float]:

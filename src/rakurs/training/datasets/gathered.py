@@ -9,16 +9,20 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-import numpy.typing as npt
+import PIL.Image
 import pyarrow as pa
 
 from rakurs.errors import Refusal, UsageError
-from rakurs.evaluation.films import Progress
-from rakurs.evaluation.index import write_index
+from rakurs.evaluation.index import SCHEMA, write_index
 from rakurs.inference.images import read_image
+
+if TYPE_CHECKING:
+    from rakurs.evaluation.films import Progress  # which brings the inference runtime along
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".jp2", ".dcm", ".dicom")
+"""What names of images end in; what is in them is told by content alone."""
 
 MISSING, EMPTY, NO_FILE = "missing", "empty", "no file"
 
@@ -36,13 +40,14 @@ class Gathered:
     """The rows of a data set, by `rakurs.evaluation.index.SCHEMA`.
 
     Paths are relative to `images`; `remarks` say in sentences what was left out or supposed; `problems`
-    are images that were found wanting already.
+    are images that were found wanting already. With `measure`, the published size of an image is that of its file.
     """
 
     table: pa.Table
     images: Path
     remarks: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    measure: bool = False
 
 
 def write_gathered(gathered: Gathered, *, out: Path, verify: bool, progress: Progress) -> list[Problem]:
@@ -64,6 +69,9 @@ def write_gathered(gathered: Gathered, *, out: Path, verify: bool, progress: Pro
             f"No image is left for the index: {len(problems)} are named, and none can be used{first}. "
             f"Their paths were looked for in {gathered.images}; name another folder if they lie elsewhere."
         )
+    if gathered.measure:
+        sides = _longer_sides(table["path"].to_pylist(), gathered.images)
+        table = table.set_column(SCHEMA.get_field_index("source_px"), SCHEMA.field("source_px"), sides)
     write_index(table, images=gathered.images, path=out)
     return problems
 
@@ -73,6 +81,11 @@ def write_problems(problems: Sequence[Problem], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("path", "problem"), *((problem.path, problem.why) for problem in problems)])
+
+
+def is_image(name: str) -> bool:
+    """Whether a file's name ends as that of an image."""
+    return name.lower().endswith(ENDINGS) and not name.startswith(".")
 
 
 def number_studies(studies: Sequence[str], views: Sequence[str]) -> list[str]:
@@ -86,22 +99,12 @@ def number_studies(studies: Sequence[str], views: Sequence[str]) -> list[str]:
     return numbered
 
 
-def texts_or_null(values: Sequence[str | None]) -> pa.Array:
-    """A column of text."""
-    return pa.array(values, pa.string())
-
-
-def ages_or_null(values: npt.NDArray[np.float64]) -> pa.Array:
-    """A column of ages in years, null where NaN."""
-    return pa.array(values, pa.float32(), from_pandas=True)
-
-
 def _absent(paths: Sequence[str], folder: Path, *, progress: Progress) -> list[str]:
     """Why an image is not there, or "": a folder is listed once, so that 100,000 images take a second."""
     sizes: dict[str, dict[str, int]] = {}
     why: list[str] = []
     for path in paths:
-        head, name = os.path.split(path)
+        head, _, name = path.rpartition("/")
         if head not in sizes:
             sizes[head] = _sizes(folder / head)
         size = sizes[head].get(name)
@@ -148,6 +151,26 @@ def _refused(file: Path) -> str:
     return ""
 
 
+def _longer_sides(paths: Sequence[str], folder: Path) -> pa.Array:
+    """The longer side of each image in pixels, by its header; null where Pillow does not know the format."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return pa.array(pool.map(lambda path: _longer_side(folder / path), paths), pa.int32())
+
+
+def _longer_side(file: Path) -> int | None:
+    try:
+        with PIL.Image.open(file) as image:
+            return max(image.size)
+    except (OSError, ValueError, PIL.Image.DecompressionBombError):
+        return None
+
+
 def table_of(**columns: Any) -> pa.Table:
-    """The columns as a table; those that are None are left out."""
-    return pa.table({name: values for name, values in columns.items() if values is not None})
+    """The columns as a table by `rakurs.evaluation.index.SCHEMA`; those that are None or not given are null."""
+    n = len(columns["study"])
+    given = [columns.get(field.name) for field in SCHEMA]
+    parts = [
+        pa.nulls(n, field.type) if values is None else pa.array(values, field.type, from_pandas=True)
+        for field, values in zip(SCHEMA, given, strict=True)
+    ]
+    return pa.table(parts, schema=SCHEMA)

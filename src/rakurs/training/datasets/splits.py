@@ -23,6 +23,8 @@ SPELLINGS: Mapping[str, str] = {
 }
 """What files and folders call a split, in small letters."""
 
+REMEDY = "Keep some of its rows with --where, or split anew with --split =random."
+
 
 def lots(patients: Texts, *, seed: int = SEED) -> npt.NDArray[np.float64]:
     """A number in 0..1 for each row, evenly spread over patients and the same for all rows of one: (rows,)."""
@@ -50,7 +52,29 @@ def carve_val(splits: Texts, patients: Texts, *, val_share: float, seed: int = S
     return np.where((splits == "train") & (lots(patients, seed=seed) < val_share), "val", splits)
 
 
-def named_splits(values: Texts, *, of: str) -> Texts:
+def decide_splits(
+    named: Texts | None, patients: Texts, *, of: str, val_share: float | None, seed: int
+) -> tuple[Texts, list[str]]:
+    """The split of each row as it is named, else drawn by patient, and what was drawn in words.
+
+    A share for val is taken from the patients of train where splits are named.
+
+    Raises:
+        UsageError: val is named already, and a share is asked for too.
+    """
+    if named is None:
+        share = VAL_SHARE if val_share is None else val_share
+        said = f"Splits are drawn by patient: val {share:.0%}, test {TEST_SHARE:.0%}, train the rest."
+        return draw_splits(patients, val_share=share, seed=seed), [said]
+    if val_share is None:
+        return named, []
+    if "val" in named:
+        raise UsageError(f"{of} has a split 'val' already; leave --val-share away.")
+    said = f"Of the patients of train, {val_share:.0%} are drawn to be val."
+    return carve_val(named, patients, val_share=val_share, seed=seed), [said]
+
+
+def named_splits(values: Texts, *, of: str, remedy: str = REMEDY) -> Texts:
     """The splits that a column names, in the house's words.
 
     Raises:
@@ -60,8 +84,5 @@ def named_splits(values: Texts, *, of: str) -> Texts:
     other = Counter(value for value in values.tolist() if known[value] is None)
     if other:
         held = ", ".join(f"'{value}' ({n})" for value, n in other.most_common(5))
-        raise UsageError(
-            f"The split column of {of} holds {held}; expected train, val or test. Keep some of its rows with "
-            "--where, or split anew with --split =random."
-        )
+        raise UsageError(f"{of} holds {held} as a split; expected train, val or test. {remedy}")
     return np.array([known[value] for value in values.tolist()], object)

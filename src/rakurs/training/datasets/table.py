@@ -14,8 +14,8 @@ import numpy.typing as npt
 from rakurs.errors import UsageError
 from rakurs.training.datasets.boxes import SIDE_PX, boxes_of, read_boxes
 from rakurs.training.datasets.delimited import Texts, find_column, read_columns, take_column, texts
-from rakurs.training.datasets.gathered import Gathered, ages_or_null, number_studies, table_of, texts_or_null
-from rakurs.training.datasets.splits import SEED, TEST_SHARE, VAL_SHARE, carve_val, draw_splits, named_splits
+from rakurs.training.datasets.gathered import Gathered, number_studies, table_of
+from rakurs.training.datasets.splits import SEED, decide_splits, named_splits
 from rakurs.training.datasets.values import ages, labels_of_columns, positions, sexes, split_labels, whole_numbers
 
 USUAL: Final[Mapping[str, Sequence[str]]] = {
@@ -33,6 +33,8 @@ USUAL: Final[Mapping[str, Sequence[str]]] = {
 """The columns that are looked for where none is named, the first of them that is there."""
 
 SEPARATOR = "|"
+MEASURED = "=measured"
+"""The published size of each image is that of its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,9 @@ class Columns:
 
     `labels` is COLUMN or COLUMN:SEPARATOR; `label_columns` hold 0 and 1 instead. `patient` and `study` may be
     several columns, joined by commas. "=VALUE" stands for a column with that value in every row: for `view`, for
-    `split` (where "=random" draws by patient) and for `source_px`. `view_columns` hold a path for each view of
-    the row's study. `map_view` renames views, of which `only_view` are kept; `where` keeps rows: COLUMN=A,B or
-    COLUMN!=A,B. `boxes` is a list of boxes in pixels of a square image of `boxes_px`.
+    `split` (where "=random" draws by patient) and for `source_px` ("=measured"). `view_columns` hold a path for
+    each view of the row's study. `map_view` renames views, of which `only_view` are kept; `where` keeps rows:
+    COLUMN=A,B or COLUMN!=A,B. `boxes` is a list of boxes in pixels of a square image of `boxes_px`.
     """
 
     path: str | None = None
@@ -115,15 +117,16 @@ def gather_table(path: Path, columns: Columns, *, images: Path | None = None, ma
     splits, drawn = _splits(sheet, columns, patient=patient)
     known, unsure = _known(sheet, columns, paths=paths)
     table = table_of(
-        study=texts_or_null(study),
-        patient=texts_or_null(patient.tolist()),
-        view=texts_or_null(views.tolist()),
-        path=texts_or_null(paths),
+        study=study,
+        patient=patient.tolist(),
+        view=views.tolist(),
+        path=paths,
         labels=_labels(sheet, columns),
-        split=texts_or_null(splits.tolist()),
+        split=splits.tolist(),
         **known,
     )
-    return Gathered(table, images or path.parent, remarks=[*remarks, *said, *drawn, *unsure])
+    remarks = [*remarks, *said, *drawn, *unsure]
+    return Gathered(table, images or path.parent, remarks=remarks, measure=columns.source_px == MEASURED)
 
 
 def _where(sheet: _Sheet, conditions: Sequence[str]) -> _Sheet:
@@ -237,19 +240,10 @@ def _splits(sheet: _Sheet, columns: Columns, *, patient: Texts) -> tuple[Texts, 
     """The split of each image: as the file says, else drawn by patient."""
     constant = _constant(columns.split)
     held = None if constant else sheet.usual("split", columns.split)
-    share = columns.val_share
-    if held is None and constant in (None, "random"):
-        drawn = VAL_SHARE if share is None else share
-        said = f"Splits are drawn by patient: val {drawn:.0%}, test {TEST_SHARE:.0%}, train the rest."
-        return draw_splits(patient, val_share=drawn, seed=columns.seed), [said]
-    splits = named_splits(np.full(len(sheet), constant, object) if held is None else held, of=sheet.name)
-    if share is None:
-        return splits, []
-    if "val" in splits:
-        raise UsageError(f"{sheet.name} has a split 'val' already; leave --val-share away.")
-    return carve_val(splits, patient, val_share=share, seed=columns.seed), [
-        f"{share:.0%} of the patients of train are val."
-    ]
+    if constant not in (None, "random"):
+        held = np.full(len(sheet), constant, object)
+    named = None if held is None else named_splits(held, of=sheet.name)
+    return decide_splits(named, patient, of=sheet.name, val_share=columns.val_share, seed=columns.seed)
 
 
 def _labels(sheet: _Sheet, columns: Columns) -> list[list[str]]:
@@ -273,15 +267,15 @@ def _known(sheet: _Sheet, columns: Columns, *, paths: Sequence[str]) -> tuple[di
     remarks: list[str] = []
     if (held := sheet.usual("age", columns.age)) is not None:
         years, said = ages(held)
-        known["age"], remarks = ages_or_null(years), [*remarks, *said]
+        known["age"], remarks = years, [*remarks, *said]
     if (held := sheet.usual("sex", columns.sex)) is not None:
         named, said = sexes(held)
-        known["sex"], remarks = texts_or_null(named), [*remarks, *said]
+        known["sex"], remarks = named, [*remarks, *said]
     if (held := sheet.usual("view_position", columns.view_position)) is not None:
-        known["view_position"] = texts_or_null(positions(held))
+        known["view_position"] = positions(held)
     constant = _constant(columns.source_px)
     held = texts([constant] * len(sheet)) if constant else sheet.usual("source_px", columns.source_px)
-    if held is not None:
+    if held is not None and columns.source_px != MEASURED:
         known["source_px"] = whole_numbers(held, of="The size of the published images (--source-px)")
     if columns.boxes is not None:
         known["boxes"], said = boxes_of(paths, read_boxes(columns.boxes, side_px=columns.boxes_px))

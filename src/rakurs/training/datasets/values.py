@@ -97,3 +97,15 @@ def labels_of_columns(columns: Mapping[str, Texts], *, of: str) -> list[list[str
             if read[value]:
                 held[row].append(name)
     return held
+
+
+def pixels(said: str) -> int | None:
+    """A number of pixels as a person says it; None: "measured".
+
+    Raises:
+        UsageError: it is neither.
+    """
+    number = _whole(said)
+    if number is None and said != "measured":
+        raise UsageError(f"Got --source-px {said}; expected a number of pixels, or measured.")
+    return number
