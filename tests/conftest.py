@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,13 @@ def reference_networks() -> object:
     """Makes torchvision importable, and with it torchxrayvision and grad-cam; ask for it before importing them."""
     pytest.importorskip("torch")
     return importlib.import_module("rakurs.training.libraries").library("torchvision")
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread: small images are fastest so, also where other work keeps the cores busy."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

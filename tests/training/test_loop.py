@@ -20,9 +20,10 @@ from torch import Tensor, nn
 from rakurs.errors import TrainingError
 from rakurs.evaluation.index import Films
 from rakurs.task import Task
-from rakurs.training.checkpoint import Plan, held_training
+from rakurs.training.checkpoint import Plan, held_training, marks
+from rakurs.training.checks import resized
 from rakurs.training.heads import PooledHead
-from rakurs.training.loop import begin, resized, train
+from rakurs.training.loop import begin_network, train
 from rakurs.training.machine import Machine
 from rakurs.training.networks import ReadingNetwork
 from rakurs.training.recipe import Recipe, Stage
@@ -47,7 +48,7 @@ class Killer:
     steps: int = 0
 
     def __call__(self, what: str, done: int, total: int, /) -> None:  # noqa: PLR0917 - as it is called
-        self.epochs -= total == 0
+        self.epochs -= "epoch " in what and total == 0
         self.steps -= self.epochs <= 0 and "epoch" in what and total > 0
         if self.epochs <= 0 and self.steps <= 0:
             raise CutOffError
@@ -62,7 +63,7 @@ class Trained:
     checkpoint: Path
 
 
-def small(plan: Plan, *, pretrained: bool = False) -> ReadingNetwork:
+def small(plan: Plan, *, fresh: bool = True) -> ReadingNetwork:
     """Two convolutions, trained in moments."""
     return ReadingNetwork(SmallFeatures(), PooledHead(6, len(plan.task.labels), dropout=plan.recipe.dropout))
 
@@ -121,7 +122,7 @@ def test_a_training_that_was_cut_off_ends_in_exactly_the_same_weights(
 def test_a_finished_training_is_left_as_it_is(trained: Trained) -> None:
     before = trained.checkpoint.read_bytes()
 
-    again = run(trained, trained.checkpoint.parent, progress=Killer(0), resume=True)
+    again = run(trained, trained.checkpoint.parent, progress=Killer(1), resume=True)
 
     assert again == trained.checkpoint
     assert trained.checkpoint.read_bytes() == before
@@ -165,12 +166,12 @@ def test_the_checkpoint_knows_all_that_decided_it(trained: Trained) -> None:
 
     assert Recipe.model_validate(content["recipe"]) == RECIPE
     assert Task.model_validate(content["task"]) == trained.plan.task
-    assert content["view"] == "frontal"
+    assert (content["view"], content["origin"]) == ("frontal", "random weights")
 
 
 def test_training_moves_the_weights_and_the_average_follows(trained: Trained) -> None:
     content = held(trained.checkpoint)
-    start = begin(trained.plan, None, machine=Machine(), build=small).network.state_dict()["head.weight"]
+    start = begin_network(trained.plan, None, build=small).state_dict()["head.weight"]
 
     moved, followed = (part["head.weight"] - start for part in (content["weights"], content["average"]["network"]))
     assert 0 < followed.norm() < moved.norm()
@@ -261,7 +262,7 @@ def test_every_optimizer_and_change_of_images_trains(
 
 def test_frozen_convolutions_keep_their_weights_and_statistics(trained: Trained, tmp_path: Path) -> None:
     stages = [FIRST.model_copy(update={"frozen_share": 0.5})]
-    start = begin(trained.plan, None, machine=Machine(), build=small).network.state_dict()
+    start = begin_network(trained.plan, None, build=small).state_dict()
 
     after = held(run(trained, tmp_path, stages=stages))["weights"]
 
@@ -285,7 +286,7 @@ def test_where_one_label_holds_the_accuracy_is_told_too(trained: Trained, tmp_pa
         ({"recipe": RECIPE.model_copy(update={"seed": 8})}, "recipe or network"),
         ({"recipe": RECIPE.model_copy(update={"network": "other"})}, "recipe or network"),
         ({"view": "lateral"}, "view"),
-        ({"weights": "ab12"}, "file of weights"),
+        ({"weights": Path(__file__)}, "file of weights"),
     ],
     ids=["recipe", "network", "view", "weights"],
 )
@@ -293,14 +294,14 @@ def test_a_checkpoint_of_another_training_is_refused(trained: Trained, *, change
     other = replace(trained.plan, **changes)
 
     with pytest.raises(TrainingError, match=f"belongs to another {name}; choose another --out"):
-        held_training(trained.checkpoint.parent, other, splits=trained.splits, resume=True)
+        held_training(trained.checkpoint.parent, marks(other, trained.splits), resume=True)
 
 
 def test_a_checkpoint_of_another_task_is_refused(trained: Trained) -> None:
     other = replace(trained.plan, task=trained.plan.task.model_copy(update={"version": "2"}))
 
     with pytest.raises(TrainingError, match="belongs to another task"):
-        held_training(trained.checkpoint.parent, other, splits=trained.splits, resume=True)
+        held_training(trained.checkpoint.parent, marks(other, trained.splits), resume=True)
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
@@ -404,11 +405,31 @@ def test_where_one_label_holds_validation_may_lack_some_and_says_so(
         assert told[0] == "The split 'val' has no other: the AUROC is that of the other labels."
 
 
+def test_a_file_of_weights_that_is_not_there_is_said(trained: Trained, tmp_path: Path) -> None:
+    plan = replace(trained.plan, weights=tmp_path / "gone.pt")
+
+    with pytest.raises(TrainingError, match=r"no file of weights gone\.pt in"):
+        train(plan, splits=trained.splits, out=tmp_path / "out", progress=silent, build=small)
+
+
+def test_weights_of_a_label_that_the_task_lacks_are_refused(trained: Trained, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="label_weights name hernia; the task has: effusion, mass"):
+        run(trained, tmp_path, label_weights={"hernia": 3.0})
+
+
 def test_a_stage_without_a_whole_batch_is_refused(trained: Trained, tmp_path: Path) -> None:
     stages = [FIRST.model_copy(update={"batch": N + 2})]
 
     with pytest.raises(TrainingError, match=f"less than one batch of {N + 2} films"):
         run(trained, tmp_path, stages=stages)
+
+
+def test_a_stage_too_small_for_the_network_is_refused(trained: Trained, tmp_path: Path) -> None:
+    def large(plan: Plan, *, fresh: bool) -> ReadingNetwork:
+        return ReadingNetwork(SmallFeatures(), PooledHead(6, LABELS), smallest_px=63)
+
+    with pytest.raises(TrainingError, match=r"small needs an input of at least 63 pixels, and a stage .* 32 x 32"):
+        train(trained.plan, splits=trained.splits, out=tmp_path, progress=silent, build=large)
 
 
 def test_a_batch_that_processes_cannot_divide_is_refused(trained: Trained, tmp_path: Path) -> None:
@@ -437,7 +458,7 @@ class Greedy(nn.Module):
 
 
 def test_memory_that_does_not_suffice_is_said_with_what_to_change(trained: Trained, tmp_path: Path) -> None:
-    def greedy(plan: Plan, *, pretrained: bool) -> ReadingNetwork:
+    def greedy(plan: Plan, *, fresh: bool) -> ReadingNetwork:
         return ReadingNetwork(Greedy(), PooledHead(6, LABELS))
 
     with pytest.raises(TrainingError, match="does not hold 4 films of 32 px at once; lower the stage's batch"):

@@ -60,12 +60,12 @@ def train(  # noqa: PLR0913 - one parameter per option
 
     with ExitStack() as stack:
         machine = stack.enter_context(open_machine(device, threads=threads))
-        if machine.device.type == "cpu":
-            keep_memory()
         splits, view = _splits(task, index, view=view, images=images)
         plan = _plan(task, network, view=view, recipe=recipe, weights=weights, films=len(splits["train"]))
         logs = stack.enter_context(open_log(log, plan, out=out)) if log and machine.leads else None
         progress = stack.enter_context(report_progress()) if machine.leads else _silent
+        if machine.device.type == "cpu":
+            keep_memory()
         checkpoint = run(
             plan,
             splits=splits,
@@ -91,8 +91,6 @@ def _splits(task: Path, index: Path, *, view: str | None, images: Path | None) -
 
 
 def _plan(task: Path, network: str | None, *, view: str, recipe: Path | None, weights: Path | None, films: int) -> Plan:
-    import hashlib
-
     from rakurs.errors import TrainingError
     from rakurs.task import read_task
     from rakurs.training.checkpoint import Plan
@@ -105,10 +103,7 @@ def _plan(task: Path, network: str | None, *, view: str, recipe: Path | None, we
         asked = default_recipe(network, declared, films=films)
     else:
         raise TrainingError("Nothing names a network; give --network, or a --recipe that names one.")
-    if weights is not None and not weights.is_file():
-        raise TrainingError(f"There is no file of weights {weights.name} in {weights.parent}.")
-    digest = None if weights is None else hashlib.sha256(weights.read_bytes()).hexdigest()
-    return Plan(recipe=asked, task=declared, view=view, weights=digest)
+    return Plan(recipe=asked, task=declared, view=view, weights=weights)
 
 
 def _silent(what: str, done: int, total: int) -> None:  # noqa: PLR0917 - as it is called

@@ -26,13 +26,13 @@ HISTORY = "history.json"
 class Plan:
     """Everything that decides a training beside the films.
 
-    `weights` is the sha256 of the file of weights that the network begins from, if one was named.
+    `weights` is the file of weights that the network begins from, if one was named.
     """
 
     recipe: Recipe
     task: Task
     view: str
-    weights: str | None = None
+    weights: Path | None = None
 
 
 def films_digest(splits: Mapping[str, Films]) -> str:
@@ -48,18 +48,30 @@ def films_digest(splits: Mapping[str, Films]) -> str:
 
 
 def marks(plan: Plan, splits: Mapping[str, Films]) -> dict[str, Any]:
-    """What a checkpoint says of the training that it belongs to."""
+    """What a checkpoint says of the training that it belongs to.
+
+    Raises:
+        TrainingError: there is no such file of weights.
+    """
     return {
         "recipe": plan.recipe.model_dump(),
         "task": plan.task.model_dump(),
         "view": plan.view,
-        "weights_file": plan.weights,
+        "weights_file": None if plan.weights is None else _file_digest(plan.weights),
         "index": films_digest(splits),
     }
 
 
-def held_training(folder: Path, plan: Plan, *, splits: Mapping[str, Films], resume: bool) -> dict[str, Any] | None:
-    """The checkpoint in a folder, that a training goes on from; None where there is none yet.
+def _file_digest(file: Path) -> str:
+    try:
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError:
+        raise TrainingError(f"There is no file of weights {file.name} in {file.parent}.") from None
+
+
+def held_training(folder: Path, mine: Mapping[str, Any], *, resume: bool) -> dict[str, Any] | None:
+    """The checkpoint in a folder, that the training of these `marks` goes on from; None where there is none yet.
 
     Raises:
         TrainingError: there is one and it is not to be resumed, it cannot be read, or it belongs to another training.
@@ -80,7 +92,7 @@ def held_training(folder: Path, plan: Plan, *, splits: Mapping[str, Films], resu
         ) from None
     # A mark that is missing is of an earlier version, which kept fewer.
     theirs = {**held, **{name: value.model_dump() for name, value in declared.items()}}
-    other = [name for name, mine in marks(plan, splits).items() if theirs.get(name, mine) != mine]
+    other = [name for name, mark in mine.items() if theirs.get(name, mark) != mark]
     if other:
         names = ", ".join(_NAMES[name] for name in other)
         raise TrainingError(f"{CHECKPOINT} in {folder} belongs to another {names}; choose another --out.")

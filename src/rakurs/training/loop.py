@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,17 +14,17 @@ from torch import Tensor
 
 from rakurs.evaluation.films import Progress
 from rakurs.evaluation.index import Films
-from rakurs.task import Preprocess
 from rakurs.training.average import Average
 from rakurs.training.checkpoint import CHECKPOINT, Plan, held_training, marks, save_checkpoint
-from rakurs.training.checks import check_batches, check_films
+from rakurs.training.checks import check_films, check_recipe, check_sizes, resized
 from rakurs.training.decoded import cache_file, decode_films
 from rakurs.training.epoch import Data, Learner, Lesson, optimizer_of, train_epoch
 from rakurs.training.freezing import freeze
 from rakurs.training.journal import Log
 from rakurs.training.losses import loss_of, prior_offsets
 from rakurs.training.machine import Machine
-from rakurs.training.networks import ReadingNetwork, build_network
+from rakurs.training.networks import RANDOM, ReadingNetwork, build_network
+from rakurs.training.pretrained import URLS, where_to_put
 from rakurs.training.recipe import Stage
 from rakurs.training.validation import validate
 
@@ -33,9 +33,9 @@ Epochs = Sequence[Mapping[str, Any]]
 
 
 class Build(Protocol):
-    """From a plan, and whether pretrained weights are wanted, to the network that a training begins with."""
+    """From a plan to its network; where it is not `fresh`, its weights will be those of a checkpoint."""
 
-    def __call__(self, plan: Plan, *, pretrained: bool) -> ReadingNetwork:
+    def __call__(self, plan: Plan, *, fresh: bool) -> ReadingNetwork:
         """Build it."""
 
 
@@ -43,15 +43,18 @@ class Build(Protocol):
 class Training:
     """A training under way.
 
-    `history` has an entry per finished epoch, `kept` are the weights to be exported so far, and
-    `left` is what the checkpoint says of an optimizer in the middle of its stage.
+    `marks` say which one it is, `history` has an entry per finished epoch, `kept` are the weights to be
+    exported so far, and `left` is what the checkpoint says of an optimizer in the middle of its stage.
     """
 
     plan: Plan
+    splits: Mapping[str, Films]
+    out: Path
     machine: Machine
+    marks: State
     network: ReadingNetwork
     average: Average | None
-    history: list[dict[str, Any]]
+    history: list[dict[str, Any]] = field(default_factory=list)
     kept: dict[str, Tensor] | None = None
     left: State | None = None
 
@@ -59,7 +62,7 @@ class Training:
 def train(
     plan: Plan,
     *,
-    splits: dict[str, Films],
+    splits: Mapping[str, Films],
     out: Path,
     progress: Progress,
     resume: bool = False,
@@ -78,37 +81,63 @@ def train(
             one batch, a batch does not fit into memory, or the loss is not a number any more.
     """
     machine = machine or Machine()
+    check_recipe(plan.recipe, plan.task, processes=machine.processes)
     check_films(splits, plan.task, progress=progress)
-    check_batches(plan.recipe, processes=machine.processes)
-    held = machine.as_first_says(lambda: held_training(out, plan, splits=splits, resume=resume))
+    mine = marks(plan, splits)
+    held = machine.as_first_says(lambda: held_training(out, mine, resume=resume))
+    network = begin_network(plan, held, build=build or _build).to(machine.device)
+    average = Average(network, decay=plan.recipe.average) if plan.recipe.average else None
+    check_sizes(plan.recipe, plan.task, smallest_px=network.smallest_px)
+    training = Training(
+        plan=plan, splits=splits, out=out, machine=machine, marks=mine, network=network, average=average
+    )
+    if held is not None:
+        _go_on(training, held)
+    progress(_begun(training), 0, 0)
     out.mkdir(parents=True, exist_ok=True)
-    training = begin(plan, held, machine=machine, build=build or _build)
     for number in range(len(plan.recipe.stages)):
         if not _is_over(training, number):
-            _train_stage(training, number, splits=splits, out=out, progress=progress, log=log)
+            _train_stage(training, number, progress=progress, log=log)
     return out / CHECKPOINT
 
 
-def _build(plan: Plan, *, pretrained: bool) -> ReadingNetwork:
-    return build_network(plan.recipe.network, plan.task, dropout=plan.recipe.dropout, pretrained=pretrained)
+def _build(plan: Plan, *, fresh: bool) -> ReadingNetwork:
+    return build_network(
+        plan.recipe.network,
+        plan.task,
+        dropout=plan.recipe.dropout,
+        weights=plan.weights if fresh else None,
+        pretrained=plan.recipe.pretrained if fresh else False,
+    )
 
 
-def begin(plan: Plan, held: State | None, *, machine: Machine, build: Build) -> Training:
-    """A new training, or the one that a checkpoint holds."""
+def begin_network(plan: Plan, held: State | None, *, build: Build) -> ReadingNetwork:
+    """A new network, the same for the same seed, or the one that a checkpoint holds."""
     torch.manual_seed(plan.recipe.seed)
-    network = build(plan, pretrained=held is None and plan.recipe.pretrained)
+    network = build(plan, fresh=held is None)
     if held is not None:
         network.load_state_dict(held["weights"] if "weights" in held else held["network"])
-    network.to(device=machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = Average(network, decay=plan.recipe.average) if plan.recipe.average else None
-    training = Training(plan=plan, machine=machine, network=network, average=average, history=[])
-    if held is not None:
-        if average is not None and held.get("average"):
-            average.load(held["average"])
-        training.history = _staged(held["history"], plan.recipe.stages)
-        training.kept = held["network"]
-        training.left = {"optimizer": held["optimizer"], "scaler": held.get("scaler", {})}
-    return training
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
+
+
+def _begun(training: Training) -> str:
+    """What a training begins from, in one line."""
+    name, origin = training.plan.recipe.network, training.network.origin
+    if training.history:
+        return f"{name} goes on after {len(training.history)} epochs."
+    hint = f" {where_to_put(name)}" if origin == RANDOM and training.plan.recipe.pretrained and name in URLS else ""
+    return f"{name} begins from {origin}.{hint}"
+
+
+def _go_on(training: Training, held: State) -> None:
+    """Take from a checkpoint what stands beside the network."""
+    if training.average is not None and held.get("average"):
+        training.average.load(held["average"])
+    training.history = _staged(held["history"], training.plan.recipe.stages)
+    training.kept = held["network"]
+    training.network.origin = held.get("origin", CHECKPOINT)
+    training.left = {"optimizer": held["optimizer"], "scaler": held.get("scaler", {})}
 
 
 def _staged(history: Epochs, stages: Sequence[Stage]) -> list[dict[str, Any]]:
@@ -132,14 +161,10 @@ def _area(epoch: Mapping[str, Any]) -> float:
     return -1.0 if math.isnan(epoch["auroc"]) else float(epoch["auroc"])
 
 
-def _train_stage(
-    training: Training, number: int, *, splits: dict[str, Films], out: Path, progress: Progress, log: Log | None
-) -> None:
+def _train_stage(training: Training, number: int, *, progress: Progress, log: Log | None) -> None:
     plan, machine = training.plan, training.machine
     stage, by_source = plan.recipe.stages[number], plan.recipe.weighs_sources(plan.task)
-    data = {
-        split: _decoded(training, splits[split], stage=stage, out=out, progress=progress) for split in ("train", "val")
-    }
+    data = {split: _decoded(training, split, stage=stage, progress=progress) for split in ("train", "val")}
     lesson = _lesson(plan, stage, data=data["train"], machine=machine)
     done = sum(epoch["stage"] == number for epoch in training.history)
     learner = _learner(training, stage, resumed=done > 0)
@@ -154,7 +179,7 @@ def _train_stage(
         training.history.append({"stage": number, **told})
         _keep(training, number, exported=judged.state_dict())
         if machine.leads:
-            save_checkpoint(_state(training, learner, splits=splits), out)
+            save_checkpoint(_state(training, learner), training.out)
             if log is not None:
                 log({name: value for name, value in told.items() if name != "epoch"}, len(training.history))
         progress(_told(training.history[-1], stage), 0, 0)
@@ -171,20 +196,13 @@ def _lesson(plan: Plan, stage: Stage, *, data: Data, machine: Machine) -> Lesson
     return Lesson(recipe=recipe, stage=stage, task=task, data=data, loss=loss, offsets=offsets, machine=machine)
 
 
-def _decoded(training: Training, films: Films, *, stage: Stage, out: Path, progress: Progress) -> Data:
-    preprocess = resized(training.plan.task.preprocess, stage.rows_columns)
-    cache = cache_file(out, films, rows_columns=stage.rows_columns)
+def _decoded(training: Training, split: str, *, stage: Stage, progress: Progress) -> Data:
+    films, preprocess = training.splits[split], resized(training.plan.task.preprocess, stage.rows_columns)
+    cache = cache_file(training.out, films, rows_columns=stage.rows_columns)
     pixels = training.machine.first_on_each_machine(
         lambda: decode_films(films, preprocess, cache=cache, progress=progress)
     )
     return Data(films=films, pixels=pixels)
-
-
-def resized(preprocess: Preprocess, rows_columns: int) -> Preprocess:
-    """The same preprocessing to another size, whose longer side has so many pixels."""
-    longer = max(preprocess.rows, preprocess.columns)
-    rows, columns = (max(32, round(side * rows_columns / longer)) for side in (preprocess.rows, preprocess.columns))
-    return preprocess.model_copy(update={"rows": rows, "columns": columns})
 
 
 def _learner(training: Training, stage: Stage, *, resumed: bool) -> Learner:
@@ -210,16 +228,16 @@ def _keep(training: Training, number: int, *, exported: dict[str, Tensor]) -> No
         training.kept = {name: values.clone() for name, values in exported.items()}
 
 
-def _state(training: Training, learner: Learner, *, splits: Mapping[str, Films]) -> State:
-    assert training.kept is not None
+def _state(training: Training, learner: Learner) -> State:
     return {
-        **marks(training.plan, splits),
+        **training.marks,
         "network": training.kept,
         "weights": training.network.state_dict(),
         "average": None if training.average is None else training.average.state(),
         "optimizer": learner.optimizer.state_dict(),
         "scaler": learner.scaler.state_dict(),
         "history": training.history,
+        "origin": training.network.origin,
     }
 
 

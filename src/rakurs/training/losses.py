@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rakurs.errors import TrainingError
 from rakurs.evaluation.index import Films
 from rakurs.task import Task
 from rakurs.training.recipe import Recipe
@@ -29,11 +28,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def loss_of(recipe: Recipe, task: Task, *, films: Films) -> Loss:
-    """The loss that a recipe asks for; balanced weights are those of `films`.
-
-    Raises:
-        TrainingError: `label_weights` names a label that the task does not have.
-    """
+    """The loss that a recipe asks for; balanced weights are those of `films`."""
     weights = torch.from_numpy(label_weights(recipe, task, films=films))
     gamma = recipe.focal_gamma if recipe.loss == "focal" else 0.0
     one_holds, smoothing = task.activation == "softmax", recipe.label_smoothing
@@ -77,17 +72,9 @@ def label_weights(recipe: Recipe, task: Task, *, films: Films) -> npt.NDArray[np
 
     "balanced" gives a label's positives the weight of its negatives, or, where exactly one label
     holds, every label the same weight in sum; the mean weight of a film is then 1.
-
-    Raises:
-        TrainingError: the recipe weighs a label that the task does not have.
     """
     names = [label.name for label in task.labels]
     if isinstance(recipe.label_weights, dict):
-        unknown = sorted(set(recipe.label_weights) - set(names))
-        if unknown:
-            raise TrainingError(
-                f"The recipe's label_weights name {', '.join(unknown)}; the task has: {', '.join(names)}."
-            )
         return np.array([recipe.label_weights.get(name, 1.0) for name in names], np.float32)
     if recipe.label_weights == "none":
         return np.ones(len(names), np.float32)

@@ -56,7 +56,7 @@ class Recipe(BaseModel):
 
     network: str
     seed: int = 0
-    pretrained: bool = True
+    pretrained: bool | Literal["if there"] = "if there"
     dropout: float = Field(default=0.3, ge=0, lt=1)
     optimizer: Literal["adamw", "sgd"] = "adamw"
     weight_decay: float = Field(default=0.02, ge=0)
