@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rakurs.errors import UsageError
-from rakurs.evaluation.films import BATCH, answer_films
+from rakurs.evaluation.films import BATCH, answer_films, map_films
 from rakurs.evaluation.index import films_of, read_index
 from rakurs.inference.images import read_image
 from rakurs.inference.network import Network, load_network
@@ -91,3 +91,26 @@ def test_the_films_of_the_tests_have_both_classes_of_every_label(task: Task, tmp
     films = films_of(read_index(index), task, view="frontal", split="train")
 
     assert (films.truth.any(0) & ~films.truth.all(0)).all()
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_the_answers_do_not_depend_on_the_number_of_threads(
+    task: Task, network: Network, *, tmp_path: Path, jobs: int
+) -> None:
+    films = labelled_films(tmp_path / "films", task, splits=[("val", 5 * BATCH + 1)])["val"]
+    expected, _ = answer_films(network, films.files, preprocess=task.preprocess, progress=silent)
+
+    logits, _ = answer_films(network, films.files, preprocess=task.preprocess, progress=silent, jobs=jobs)
+
+    np.testing.assert_array_equal(logits, expected)
+
+
+def test_heat_maps_come_with_how_each_film_lies_in_the_input(task: Task, network: Network, *, tmp_path: Path) -> None:
+    films = labelled_films(tmp_path / "films", task, splits=[("val", BATCH + 2)])["val"]
+
+    mapped = list(map_films(network, films.files, preprocess=task.preprocess, progress=silent))
+
+    for file, (maps, frame) in zip(films.files, mapped, strict=True):
+        image, expected = prepare(read_image(file), task.preprocess)
+        assert frame == expected
+        np.testing.assert_allclose(maps, network.run(np.ascontiguousarray(image[None])).heat_maps[0], atol=1e-5)

@@ -1,5 +1,6 @@
 """The pictures: readable files, the same bytes for the same numbers, and refusals in words."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,14 @@ from matplotlib.colors import to_rgb
 
 from rakurs.errors import UsageError
 from rakurs.evaluation.calibration import reliability
-from rakurs.evaluation.plots import Curve, reliability_figure, roc_figure
+from rakurs.evaluation.plots import (
+    Curve,
+    confusion_figure,
+    interval_figure,
+    precision_recall_figure,
+    reliability_figure,
+    roc_figure,
+)
 from rakurs.evaluation.ranking import auroc, roc_curve
 
 BLUE = to_rgb("#0072B2")
@@ -33,7 +41,18 @@ def draw_reliability(path: Path) -> None:
     reliability_figure({"mass": [("Rakurs", reliability(generator.random(200) < probability, probability))]}, path)
 
 
-figures = pytest.mark.parametrize("draw", [draw_roc, draw_reliability])
+def draw_precision_recall(path: Path) -> None:
+    name, across, up, area = curve()
+    precision_recall_figure({"mass": [(name, across, 1 - up, area)]}, path, shares={"mass": 0.3})
+
+
+def draw_intervals(path: Path) -> None:
+    interval_figure(
+        {"mass": [("Rakurs", 0.7, 0.6, 0.8), ("Peer", math.nan, math.nan, math.nan)]}, path, across="AUROC", chance=0.5
+    )
+
+
+figures = pytest.mark.parametrize("draw", [draw_roc, draw_reliability, draw_precision_recall, draw_intervals])
 
 
 @figures
@@ -82,5 +101,18 @@ def test_a_figure_without_labels_is_refused(tmp_path: Path) -> None:
 
 
 def test_more_names_than_colours_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="at most 4"):
-        roc_figure({"mass": [curve(str(number)) for number in range(5)]}, tmp_path / "figure.svg")
+    with pytest.raises(UsageError, match="at most 6"):
+        roc_figure({"mass": [curve(str(number)) for number in range(7)]}, tmp_path / "figure.svg")
+
+
+def test_a_confusion_is_drawn_darkest_where_a_row_went(tmp_path: Path) -> None:
+    confusion_figure(np.array([[9, 1], [0, 0]]), ["one", "two"], path=tmp_path / "figure.svg")
+
+    drawn = (tmp_path / "figure.svg").read_text(encoding="utf-8")
+    assert [f"<!-- {text} -->" in drawn for text in ("9", "1", "0", "one", "answered")] == [
+        True,
+        True,
+        False,
+        True,
+        True,
+    ]

@@ -1,257 +1,154 @@
-"""A pack and a peer on the same films: the published scores are those of the ONNX file, told in a table and curves."""
+"""The report: one file that needs no other, in words that a physician reads and numbers that can be computed with."""
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
-from sklearn import metrics
 
-from rakurs.cli.evaluate import evaluate
-from rakurs.errors import UsageError
-from rakurs.evaluation.index import Films, films_of, read_index
-from rakurs.evaluation.report import draw_curves, measure_pack, peer_answers, score_answers, scores_table
-from rakurs.inference.images import read_image
-from rakurs.inference.read import load_reader, read_study
-from rakurs.pack import Pack, read_pack
-from rakurs.study import FloatArray, Study
-from rakurs.task import Task
-from tests.labelled import rows_of, silent, write_films, write_task
+from rakurs.evaluation.answers import Float64Array
+from rakurs.evaluation.assessment import Assessment, assess
+from rakurs.evaluation.figures import corners
+from rakurs.evaluation.index import read_index, split_of, write_index
+from rakurs.evaluation.ranking import roc_curve
+from rakurs.evaluation.report import write_report
+from rakurs.pack import read_pack
+from tests.evaluation.material import N, random_answers, without_positives, write_full_index, write_peer
+from tests.labelled import rows_of, silent, write_films
 from tests.packs import LABELS, write_pack
 
-N = 24
-SEED = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A pack, the test films of an index, its answers to them and the scores of it and of a peer."""
-
-    pack: Pack
-    index: Path
-    films: Films
-    answers: dict[str, FloatArray]
-    scores: list[dict[str, Any]]
+WHEN = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory) -> Measured:
-    root = tmp_path_factory.mktemp("measured")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Assessment:
+    root = tmp_path_factory.mktemp("assessed")
     pack = read_pack(write_pack(root / "tiny"))
-    index = write_films(root / "films", [*rows_of("test", N), *rows_of("val", 8)])
-    films = films_of(read_index(index), pack.task, view="frontal", split="test")
-    answers = {
-        "tiny": measure_pack(pack, films, progress=silent),
-        "peer": np.random.default_rng(0).random((N, 4)).astype(np.float32),
-    }
-    scores = score_answers(answers, films=films, pack=pack, data_set="made up, test", seed=SEED)
-    return Measured(pack=pack, index=index, films=films, answers=answers, scores=scores)
+    studies = split_of(read_index(write_full_index(root / "films")), pack.task, split="test")
+    peer = write_peer(root / "peer.csv", studies, answers=random_answers(list(LABELS)))
+    return assess(pack, studies, data_set="made up, test", peer=peer, progress=silent)
 
 
-def write_peer(path: Path, films: Films, *, answers: Mapping[str, Sequence[float]], suffix: str = ".png") -> Path:
-    """Another network's answers: a row for each film, a column for each name."""
-    with path.open("w", newline="", encoding="utf-8") as lines:
-        table = csv.writer(lines)
-        table.writerow(["image", *answers])
-        for file, *row in zip(films.files, *answers.values(), strict=True):
-            table.writerow([file.with_suffix(suffix).name, *row])
-    return path
+@pytest.fixture(scope="module")
+def folder(found: Assessment, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("report") / "out"
+    write_report(found, out, when=WHEN)
+    return out
 
 
-def even(films: Films) -> dict[str, list[float]]:
-    return {name: [0.5] * len(films) for name in LABELS}
+def rows(path: Path) -> Iterator[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as lines:
+        yield from csv.DictReader(lines)
 
 
-def test_a_pack_answers_films_as_it_reads_them(measured: Measured) -> None:
-    reader = load_reader(measured.pack, threads=1)
-    readings = [read_study(reader, Study(images={"frontal": read_image(file)})) for file in measured.films.files]
+def test_the_page_holds_its_figures_and_asks_nothing_of_any_server(folder: Path) -> None:
+    page = (folder / "report.html").read_text(encoding="utf-8")
 
-    probability = measure_pack(measured.pack, measured.films, progress=silent)
-
-    read = [[finding.probability for finding in reading.findings] for reading in readings]
-    np.testing.assert_allclose(probability, read, rtol=1e-4)
-
-
-def test_each_reader_is_scored_on_the_same_films(measured: Measured) -> None:
-    told = [(table["reader"], table["data_set"], table["films"], table["patients"]) for table in measured.scores]
-
-    assert told == [("tiny", "made up, test", N, N // 2), ("peer", "made up, test", N, N // 2)]
+    sources = re.findall(r'(?:src|href)="([^"]{0,30})', page)
+    assert len(sources) == 4  # AUROC, ROC, precision-recall, reliability
+    assert all(source.startswith("data:image/svg+xml;base64,") for source in sources)
+    assert "default-src 'none'" in page
 
 
-def test_the_areas_are_those_of_scikit_learn(measured: Measured) -> None:
-    for table in measured.scores:
-        for axis, label in enumerate(LABELS):
-            pair = measured.films.truth[:, axis], measured.answers[table["reader"]][:, axis]
-            assert table["labels"][label]["auroc"]["value"] == pytest.approx(metrics.roc_auc_score(*pair))
-            assert table["labels"][label]["auprc"]["value"] == pytest.approx(metrics.average_precision_score(*pair))
+@pytest.mark.parametrize("name", ["auroc", "roc", "precision-recall", "reliability"])
+def test_every_figure_lies_beside_it_to_print_and_to_show(folder: Path, name: str) -> None:
+    assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (folder / f"{name}.svg").read_text(encoding="utf-8")
 
 
-def test_only_the_pack_is_called_by_its_measured_thresholds(measured: Measured) -> None:
-    of_pack, of_peer = (table["labels"] for table in measured.scores)
+def test_both_documents_say_the_same_numbers(found: Assessment, folder: Path) -> None:
+    area = found.scores[0]["labels"]["effusion"]["auroc"]
+    number = f"{area['value']:.3f} [{area['low']:.3f}, {area['high']:.3f}]"
 
-    for axis, label in enumerate(LABELS):
-        called = measured.answers["tiny"][:, axis] >= 0.5  # what tests.packs writes for "specific"
-        truth = measured.films.truth[:, axis]
-        point = of_pack[label]["operating_points"]["specific"]
-        assert point["sensitivity"]["value"] == pytest.approx(called[truth].mean())
-        assert point["specificity"]["value"] == pytest.approx((~called[~truth]).mean())
-        assert of_peer[label]["operating_points"] == {}
+    assert f"<td>{number}</td>" in (folder / "report.html").read_text(encoding="utf-8")
+    assert f"| {number} |" in (folder / "report.md").read_text(encoding="utf-8")
 
 
-def test_a_pack_of_which_nothing_was_measured_is_scored_without_operating_points(
-    measured: Measured, tmp_path: Path
-) -> None:
-    pack = read_pack(write_pack(tmp_path / "tiny", measured=False))
+def test_the_scores_are_read_back_from_their_table(found: Assessment, folder: Path) -> None:
+    read = {(row["reader"], row["label"]): row for row in rows(folder / "scores.csv")}
 
-    (table,) = score_answers(
-        {"tiny": measured.answers["tiny"]}, films=measured.films, pack=pack, data_set="made up", seed=SEED
+    mass = read["tiny", "mass"]
+    expected = found.scores[0]["labels"]["mass"]
+    assert float(mass["auroc_low"]) == expected["auroc"]["low"]
+    assert float(mass["operating_points_specific_npv"]) == expected["operating_points"]["specific"]["npv"]["value"]
+    assert float(read["peer", "mean"]["auprc"]) == found.scores[1]["mean"]["auprc"]["value"]
+
+
+def test_every_point_of_a_curve_is_what_its_threshold_gives(found: Assessment, folder: Path) -> None:
+    points = [row for row in rows(folder / "roc.csv") if (row["label"], row["reader"]) == ("mass", "tiny")]
+
+    axis = list(LABELS).index("mass")
+    truth, score = found.studies.truth[:, axis], found.answers["tiny"][:, axis]
+    for point in points:
+        called = score >= float(point["threshold"] or "inf")
+        assert float(point["true_positive_rate"]) == pytest.approx(called[truth].mean())
+        assert float(point["false_positive_rate"]) == pytest.approx(called[~truth].mean())
+
+
+def test_leaving_points_out_of_a_curve_leaves_its_area() -> None:
+    generator = np.random.default_rng(0)
+    truth = generator.random(300) < 0.3
+    across, up, _ = roc_curve(truth, np.round(truth + generator.normal(size=300), 1))
+
+    kept = corners(across, up)
+
+    def area(x: Float64Array, y: Float64Array) -> float:
+        return float(np.sum(np.diff(x) * (y[1:] + y[:-1]) / 2))
+
+    assert len(kept) < len(across)
+    assert area(across[kept], up[kept]) == pytest.approx(area(across, up))
+
+
+def test_a_label_that_cannot_be_measured_is_said_at_the_top(found: Assessment, tmp_path: Path) -> None:
+    index = read_index(write_full_index(tmp_path / "films"))
+    path = without_positives(index, "mass", path=tmp_path / "index.parquet")
+    studies = split_of(read_index(path), found.pack.task, split="test")
+    assessed = assess(found.pack, studies, data_set="made up", peer=None, progress=silent)
+
+    write_report(assessed, tmp_path / "out", when=WHEN)
+
+    page = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    first = page.partition("## In short\n\n")[2].splitlines()[0]
+    assert first.startswith("- Not measurable here")
+    assert "Mass" in first
+    assert "| Mass | 0 (0.0%) | not measurable | not measurable |" in page
+    assert "mass" not in {row["label"] for row in rows(tmp_path / "out" / "roc.csv")}
+
+
+def test_a_split_without_any_finding_still_has_a_report(found: Assessment, tmp_path: Path) -> None:
+    index = read_index(write_films(tmp_path / "films", rows_of("test", 6, labels=[])))
+    assessed = assess(
+        found.pack, split_of(index, found.pack.task, split="test"), data_set="healthy", peer=None, progress=silent
     )
 
-    assert table["labels"]["mass"]["operating_points"] == {}
+    path = write_report(assessed, tmp_path / "out", when=WHEN)
+
+    assert "Not measurable here" in path.read_text(encoding="utf-8")
+    assert not (tmp_path / "out" / "roc.svg").exists()
 
 
-def test_the_table_has_a_row_for_each_reader_and_label_and_their_mean(measured: Measured) -> None:
-    lines = scores_table(measured.scores).splitlines()
+def test_where_one_label_holds_accuracy_and_confusion_are_told(tmp_path: Path) -> None:
+    folder = write_pack(tmp_path / "one", measured=False)
+    task = folder / "task.toml"
+    task.write_text(task.read_text(encoding="utf-8").replace('"sigmoid"', '"softmax"'), encoding="utf-8")
+    pack = read_pack(folder)
+    table = read_index(write_films(tmp_path / "films", rows_of("test", N))).table
+    names = list(LABELS)
+    columns = {name: table[name].to_pylist() for name in table.column_names}
+    columns["labels"] = [[names[number % 4]] for number in range(N)]
+    index = read_index(write_index(columns, images=tmp_path / "films", path=tmp_path / "one.parquet"))
+    assessed = assess(pack, split_of(index, pack.task, split="test"), data_set="made up", peer=None, progress=silent)
 
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    assert cells[0][:3] == ["reader", "label", "positives"]
-    assert cells[0][-2:] == ["sensitive: sensitivity / specificity", "specific: sensitivity / specificity"]
-    assert [row[:2] for row in cells[2:]] == [
-        [reader, label] for reader in ("tiny", "peer") for label in (*LABELS, "**mean**")
-    ]
-    assert {len(row) for row in cells} == {len(cells[0])}
-    assert cells[2][2] == str(N // 2)
+    write_report(assessed, tmp_path / "out", when=WHEN)
 
-
-def test_the_table_shows_a_value_with_its_interval(measured: Measured) -> None:
-    line = scores_table(measured.scores).splitlines()[2]
-
-    area = measured.scores[0]["labels"]["effusion"]["auroc"]
-    assert f"{area['value']:.3f} [{area['low']:.3f}, {area['high']:.3f}]" in line
-
-
-def test_what_cannot_be_measured_is_said_in_the_table(measured: Measured) -> None:
-    truth = measured.films.truth.copy()
-    truth[:, 1] = False
-    scores = score_answers(
-        {"tiny": measured.answers["tiny"]},
-        films=replace(measured.films, truth=truth),
-        pack=measured.pack,
-        data_set="made up",
-        seed=SEED,
-    )
-
-    line = scores_table(scores).splitlines()[3]
-
-    assert line.startswith("| tiny | mass | 0 | not measurable |")
-
-
-def test_a_peers_answers_are_taken_by_the_stem_of_the_file(measured: Measured, tmp_path: Path) -> None:
-    films = measured.films
-    columns = {name: measured.answers["peer"][:, axis].tolist() for axis, name in enumerate(LABELS)}
-    path = write_peer(tmp_path / "peer.csv", films, answers=dict(reversed(columns.items())), suffix=".jpeg")
-    backwards = replace(films, files=films.files[::-1])
-
-    answers = peer_answers(path, backwards, task=measured.pack.task)
-
-    np.testing.assert_allclose(answers, measured.answers["peer"][::-1])
-
-
-@pytest.mark.parametrize("prefix", ["", "prob_"])
-def test_of_a_merged_label_the_largest_of_the_peers_answers_counts(
-    measured: Measured, tmp_path: Path, *, prefix: str
-) -> None:
-    plain = write_task(tmp_path).model_dump()
-    plain["labels"][3]["sources"] = ["Hernia", "Edema"]
-    columns = {f"{prefix}{name}": answers for name, answers in even(measured.films).items() if name != "other"}
-    columns |= {f"{prefix}Hernia": [0.1, 0.9] * (N // 2), f"{prefix}Edema": [0.3, 0.2] * (N // 2)}
-    path = write_peer(tmp_path / "peer.csv", measured.films, answers=columns)
-
-    answers = peer_answers(path, measured.films, task=Task.model_validate(plain))
-
-    assert answers.dtype == np.float32
-    np.testing.assert_allclose(answers[:, 3], [0.3, 0.9] * (N // 2))
-    np.testing.assert_allclose(answers[:, :3], 0.5)
-
-
-def test_a_peer_that_did_not_answer_a_film_is_refused(measured: Measured, tmp_path: Path) -> None:
-    shorter = replace(measured.films, files=measured.films.files[:-2])
-    path = write_peer(tmp_path / "peer.csv", shorter, answers=even(shorter))
-
-    with pytest.raises(UsageError, match=rf"lacks 2 of the films; the first is film-{N - 2:03d}\.png"):
-        peer_answers(path, measured.films, task=measured.pack.task)
-
-
-def test_a_peer_that_does_not_know_a_label_is_refused(measured: Measured, tmp_path: Path) -> None:
-    columns = {name: answers for name, answers in even(measured.films).items() if name != "mass"}
-    path = write_peer(tmp_path / "peer.csv", measured.films, answers=columns)
-
-    with pytest.raises(UsageError, match="lack a column for a part of the label 'mass'"):
-        peer_answers(path, measured.films, task=measured.pack.task)
-
-
-def test_curves_are_drawn_for_every_label_and_reader(measured: Measured, tmp_path: Path) -> None:
-    draw_curves(measured.answers, films=measured.films, task=measured.pack.task, path=tmp_path / "roc.svg")
-
-    drawn = (tmp_path / "roc.svg").read_text(encoding="utf-8")
-    areas = [metrics.roc_auc_score(measured.films.truth[:, 0], each[:, 0]) for each in measured.answers.values()]
-    for text in (
-        "Pleural effusion",
-        "Mass",
-        *(f"{name} {a:.3f}" for name, a in zip(("tiny", "peer"), areas, strict=True)),
-    ):
-        assert f"<!-- {text} -->" in drawn
-
-
-def call(*arguments: str | Path) -> Result:
-    """Call `rakurs evaluate`; an error of ours is left in `exception`."""
-    return CliRunner().invoke(evaluate, [str(argument) for argument in arguments])
-
-
-def test_the_command_measures_on_the_split_test_and_prints_the_table(measured: Measured) -> None:
-    result = call(measured.pack.folder, "--index", measured.index, "--data-set", "made up")
-
-    assert result.exit_code == 0, result.output
-    assert f"| tiny | effusion | {N // 2} | " in result.stdout
-    assert read_pack(measured.pack.folder).measured == measured.pack.measured
-
-
-def test_the_command_records_scores_that_the_pack_accepts(measured: Measured, tmp_path: Path) -> None:
-    folder = write_pack(tmp_path / "tiny")
-    peer = write_peer(tmp_path / "peer.csv", measured.films, answers=even(measured.films))
-
-    result = call(folder, "--index", measured.index, "--data-set", "made up", "--peer", peer, "--record")
-
-    assert result.exit_code == 0, result.output
-    recorded, before = read_pack(folder).measured, measured.pack.measured
-    assert recorded is not None
-    assert before is not None
-    assert [table["reader"] for table in recorded.scores] == ["tiny", "peer"]
-    assert [table["data_set"] for table in recorded.scores] == ["made up, test"] * 2
-    assert recorded.model_copy(update={"scores": []}) == before
-
-
-def test_the_command_draws_the_curves(measured: Measured, tmp_path: Path) -> None:
-    figure = tmp_path / "roc.png"
-
-    result = call(measured.pack.folder, "--index", measured.index, "--data-set", "made up", "--figure", figure)
-
-    assert result.exit_code == 0, result.output
-    assert figure.read_bytes().startswith(b"\x89PNG")
-
-
-def test_the_command_refuses_to_record_where_nothing_was_measured(measured: Measured, tmp_path: Path) -> None:
-    folder = write_pack(tmp_path / "tiny", measured=False)
-
-    result = call(folder, "--index", measured.index, "--data-set", "made up", "--record")
-
-    assert isinstance(result.exception, UsageError)
-    assert re.search("no measured.json .* --tune", result.exception.message)
-    assert not (folder / "measured.json").exists()
+    page = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "names the right one in" in page
+    counted = [[int(row[name]) for name in names] for row in rows(tmp_path / "out" / "confusion.csv")]
+    assert [sum(row) for row in counted] == [N // 4] * 4
+    accuracy = float(next(rows(tmp_path / "out" / "accuracy.csv"))["accuracy"])
+    assert np.trace(counted) / N == pytest.approx(accuracy)

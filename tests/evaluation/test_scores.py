@@ -44,9 +44,9 @@ def test_every_label_has_every_number() -> None:
     point = table["labels"]["mass"]["operating_points"]["sensitive"]
     assert list(table["labels"]) == LABELS
     assert set(table["labels"]["mass"]) == {"positives", "auroc", "auprc", "ece", "brier", "operating_points"}
-    assert set(point) == {"threshold", "sensitivity", "specificity"}
+    assert set(point) == {"threshold", "sensitivity", "specificity", "called", "ppv", "npv"}
     assert set(point["sensitivity"]) == {"value", "low", "high"}
-    assert set(table["mean"]) == {"auroc", "auprc", "ece"}
+    assert set(table["mean"]) == {"auroc", "auprc", "ece", "brier"}
 
 
 def test_the_areas_are_those_of_scikit_learn() -> None:

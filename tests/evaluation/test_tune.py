@@ -18,8 +18,8 @@ from rakurs.errors import UsageError
 from rakurs.evaluation.films import answer_films
 from rakurs.evaluation.gate_limits import distances
 from rakurs.evaluation.index import Films, Studies, read_index, split_of
-from rakurs.evaluation.report import measure_pack
 from rakurs.evaluation.tune import calibrate_labels, describe_studies, measure_confidence, measure_points, tune_pack
+from rakurs.evaluation.views import study_probabilities
 from rakurs.inference.network import load_network
 from rakurs.pack import Measured, Pack, digest_of, read_pack, write_measured
 from rakurs.study import FloatArray
@@ -124,7 +124,7 @@ def test_one_view_counts_for_everything(tuned: Tuned) -> None:
 
 def test_calibrated_probabilities_add_up_to_the_positives(tuned: Tuned) -> None:
     """The best intercept makes them equal to Platt's targets, which keep one study of doubt in each class."""
-    probability = measure_pack(tuned.pack, tuned.films, progress=silent)
+    probability = study_probabilities(tuned.pack, tuned.studies, progress=silent)
 
     positives = tuned.films.truth.sum(0)
     targets = positives * (positives + 1) / (positives + 2) + (N - positives) / (N - positives + 2)
@@ -135,7 +135,7 @@ def test_calibrated_probabilities_add_up_to_the_positives(tuned: Tuned) -> None:
 def test_a_threshold_keeps_its_promise_on_the_films_that_it_was_measured_on(
     tuned: Tuned, point: str, *, held: bool
 ) -> None:
-    probability = measure_pack(tuned.pack, tuned.films, progress=silent)
+    probability = study_probabilities(tuned.pack, tuned.studies, progress=silent)
 
     for axis, label in enumerate(LABELS):
         of_class = probability[tuned.films.truth[:, axis] == held, axis]
@@ -144,7 +144,7 @@ def test_a_threshold_keeps_its_promise_on_the_films_that_it_was_measured_on(
 
 
 def test_a_threshold_says_what_it_gave(tuned: Tuned) -> None:
-    probability = measure_pack(tuned.pack, tuned.films, progress=silent)
+    probability = study_probabilities(tuned.pack, tuned.studies, progress=silent)
 
     for thresholds in tuned.measured.operating_points.values():
         for axis, label in enumerate(LABELS):
@@ -156,7 +156,7 @@ def test_a_threshold_says_what_it_gave(tuned: Tuned) -> None:
 
 
 def test_no_better_threshold_keeps_the_promised_sensitivity(tuned: Tuned) -> None:
-    probability = measure_pack(tuned.pack, tuned.films, progress=silent)
+    probability = study_probabilities(tuned.pack, tuned.studies, progress=silent)
 
     for axis, label in enumerate(LABELS):
         of_positives = probability[tuned.films.truth[:, axis], axis]

@@ -17,6 +17,7 @@ from rakurs.cli.lazy import LazyGroup
         "train": "rakurs.cli.train:train",
         "export": "rakurs.cli.export:export",
         "evaluate": "rakurs.cli.evaluate:evaluate",
+        "compare": "rakurs.cli.compare:compare",
     },
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +58,29 @@ class Difference:
     def holds(self) -> bool:
         """Whether the interval excludes 0 and the corrected p is under `ALPHA`."""
         return (self.gain.low > 0 or self.gain.high < 0) and self.corrected < ALPHA
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """What was found of several readers of the same studies.
+
+    `answers[reader]` and `truth` (n, labels) are of the shared `labels`, `patients` (n,); `left_out[reader]` are the
+    titles of a reader's labels that not all share; `accuracy` rows where exactly one label holds.
+    """
+
+    data_set: str
+    labels: Sequence[Label]
+    truth: BoolArray
+    patients: npt.NDArray[np.int64]
+    answers: Mapping[str, FloatArray]
+    left_out: Mapping[str, Sequence[str]]
+    differences: Sequence[Difference]
+    accuracy: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The pairs of readers, in their order."""
+        return list(dict.fromkeys(one.readers for one in self.differences))
 
 
 def shared_labels(tasks: Sequence[Task]) -> tuple[list[SharedLabel], list[list[Label]]]:

@@ -13,7 +13,7 @@ from rakurs.errors import UsageError
 from rakurs.evaluation.answers import BoolArray, FloatArray, checked_probabilities
 from rakurs.evaluation.areas import MEASURES, areas, resampled_areas
 from rakurs.evaluation.calibration import brier, expected_calibration_error
-from rakurs.evaluation.intervals import Interval
+from rakurs.evaluation.intervals import Interval, proportion_interval
 from rakurs.evaluation.resamples import draw_resamples, interval_of
 from rakurs.evaluation.thresholds import sensitivity_specificity
 
@@ -34,8 +34,8 @@ def score_labels(
 
     `truth` and `probability` (n, labels), probabilities in 0..1; `patients` (n,) says whose each study is;
     `thresholds[point][label]` was measured on other studies, and a point may leave labels out. An interval is
-    `{"value", "low", "high"}` at 95 %, drawn by patient; what cannot be measured is None. The mean is over the labels
-    that have both classes.
+    `{"value", "low", "high"}` at 95 %, drawn by patient; what cannot be measured is None. The mean area is over the
+    labels that have both classes.
 
     Raises:
         UsageError: as `checked_probabilities` for a label; the shapes do not agree; or a threshold is for a label
@@ -50,8 +50,8 @@ def score_labels(
         points = {name: point[label] for name, point in thresholds.items() if label in point}
         row = _label_row(truth[:, column], probability[:, column], points=points, patients=members)
         table[label] = {**row, **_area_rows(measured, column=column)}
-    ece = float(np.mean([row["ece"] for row in table.values()]))
-    return {"labels": table, "mean": {**_area_rows(measured, column=len(labels)), "ece": ece}}
+    mean = {name: float(np.mean([row[name] for row in table.values()])) for name in ("ece", "brier")}
+    return {"labels": table, "mean": {**_area_rows(measured, column=len(labels)), **mean}}
 
 
 def to_json(interval: Interval[float]) -> dict[str, float | None]:
@@ -68,16 +68,31 @@ def _area_rows(measured: Interval[FloatArray], *, column: int) -> dict[str, Any]
 def _label_row(
     truth: BoolArray, probability: FloatArray, *, points: Mapping[str, float], patients: npt.NDArray[np.generic]
 ) -> dict[str, Any]:
-    operating_points = {}
-    for name, threshold in points.items():
-        sensitivity, specificity = sensitivity_specificity(truth, probability, threshold=threshold, groups=patients)
-        measured = {"sensitivity": to_json(sensitivity), "specificity": to_json(specificity)}
-        operating_points[name] = {"threshold": float(threshold), **measured}
+    operating_points = {
+        name: _point_row(truth, probability, threshold=threshold, patients=patients)
+        for name, threshold in points.items()
+    }
     return {
         "positives": int(truth.sum()),
         "ece": expected_calibration_error(truth, probability),
         "brier": brier(truth, probability),
         "operating_points": operating_points,
+    }
+
+
+def _point_row(
+    truth: BoolArray, probability: FloatArray, *, threshold: float, patients: npt.NDArray[np.generic]
+) -> dict[str, Any]:
+    """What calling from a threshold on gives: how many are called, and which share of calls and of others is right."""
+    sensitivity, specificity = sensitivity_specificity(truth, probability, threshold=threshold, groups=patients)
+    called = probability >= threshold
+    return {
+        "threshold": float(threshold),
+        "sensitivity": to_json(sensitivity),
+        "specificity": to_json(specificity),
+        "called": int(called.sum()),
+        "ppv": to_json(proportion_interval(truth[called], groups=patients[called])),
+        "npv": to_json(proportion_interval(~truth[~called], groups=patients[~called])),
     }
 
 

@@ -51,7 +51,7 @@ def tune_pack(
         raise UsageError(f"There are no validation images of the view {missing[0]}, whose network is to be measured.")
     tuned = {
         view: _tune_view(
-            load_network(file, task),
+            load_network(file, task, threads=1),
             task=task,
             films=studies.films[view],
             accepted=accepted if view == task.main_view.name else {},

@@ -26,7 +26,7 @@ def answer_studies(pack: Pack, studies: Studies, *, progress: Progress) -> dict[
     answers = {}
     for view, file in pack.networks.items():
         if view in studies.films:
-            network = load_network(file, pack.task)
+            network = load_network(file, pack.task, threads=1)
             films = studies.films[view]
             logits, _ = answer_films(network, films.files, preprocess=pack.task.preprocess, progress=progress)
             calibrated = calibrate(logits, view=view, task=pack.task, measured=pack.measured)
