@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from rakurs.evaluation.index import Films
 from rakurs.task import Preprocess
+from rakurs.training.architectures import Architecture
+from rakurs.training.features import Layers
 from rakurs.training.heads import PooledHead
 from rakurs.training.networks import ReadingNetwork
 
@@ -33,10 +35,34 @@ class SmallFeatures(nn.Module):
         return torch.relu(self.last(stage)), [stage] if self.staged else []
 
 
-def small_network(features: nn.Module | None = None) -> ReadingNetwork:
+class TinyLibraryNetwork(nn.Module):
+    """What a library would give for `TINY`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, kernel_size=3, stride=2, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(4)
+        self.act = nn.ReLU()
+        self.last = nn.Conv2d(4, 6, kernel_size=3, stride=2, padding=1)
+        self.end = nn.ReLU()
+        self.classifier = nn.Linear(6, 10)
+
+
+TINY = Architecture(
+    title="Two convolutions",
+    make=TinyLibraryNetwork,
+    features=lambda made: Layers(list(made.named_children())[:-1], stages=("act",)),
+    stem="first",
+    classifier="classifier",
+    smallest_px=4,
+)
+"""A network that is built, trained and exported in moments; to be added to the table of those there are."""
+
+
+def small_network(features: nn.Module | None = None, head: nn.Module | None = None, *, seed: int = 0) -> ReadingNetwork:
     """A network of three labels with random weights, the same each time, ready to read."""
-    torch.manual_seed(0)
-    network = ReadingNetwork(features or SmallFeatures(), PooledHead(6, 3, dropout=0.5))
+    torch.manual_seed(seed)
+    network = ReadingNetwork(features or SmallFeatures(), head or PooledHead(6, 3, dropout=0.5))
     shake_statistics(network)
     return network.eval()
 

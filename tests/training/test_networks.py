@@ -64,7 +64,9 @@ def test_every_weight_is_trained(task: Task) -> None:
     network = build_network(NAME, task, dropout=0.3)
 
     assert all(parameter.requires_grad for parameter in network.parameters())
-    assert network.head.dropout.p == 0.3
+    dropout = network.head.get_submodule("dropout")
+    assert isinstance(dropout, nn.Dropout)
+    assert dropout.p == 0.3
 
 
 def test_the_weights_of_a_package_need_no_file(task: Task) -> None:

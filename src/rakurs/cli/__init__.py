@@ -15,6 +15,7 @@ from rakurs.cli.lazy import LazyGroup
         "packs": "rakurs.cli.packs:packs",
         "dataset": "rakurs.cli.dataset:dataset",
         "train": "rakurs.cli.train:train",
+        "networks": "rakurs.cli.networks:networks",
         "export": "rakurs.cli.export:export",
         "evaluate": "rakurs.cli.evaluate:evaluate",
         "compare": "rakurs.cli.compare:compare",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,28 +28,38 @@ TOLERANCE = 1e-4
 
 CHECKED_BATCHES = (1, 3)
 
+HEAVIEST = 2**31 - 2**24
+"""Bytes of weights in one file: a protobuf message ends at 2 GiB, and the graph needs its part."""
+
 DESCRIBED_AT = (4, 2, 1)
 """The image is shrunk by the first of these that the network can take before it is described."""
 
 
 class Exportable(nn.Module):
-    """A network with every output of the contract: logits, Grad-CAM of all labels in closed form, and the embedding.
+    """Networks with every output of the contract: logits, Grad-CAM of all labels in closed form, and the embedding.
 
-    The heads give Grad-CAM (Selvaraju et al. 2017) as relu(sum_k w_ck A_k) in the unit of the logit, see `heads`.
+    Several networks are an ensemble: the logits are their mean. Grad-CAM (Selvaraju et al. 2017) of a
+    mean is the ReLU of the mean of the members' maps, each before its own ReLU, in the unit of the
+    logit (see `heads`). Where their grids differ, coarser maps are stretched to the finest grid before
+    the mean. The embedding is that of the first.
     """
 
-    def __init__(self, network: ReadingNetwork, whitening: Whitening | None = None) -> None:
+    def __init__(self, networks: Sequence[ReadingNetwork], whitening: Whitening | None = None) -> None:
         super().__init__()
-        self.features = network.features
-        self.head = network.head
-        self.smallest_px = network.smallest_px
+        self.networks = nn.ModuleList(networks)
         self.embed = Embed(whitening) if whitening is not None else nn.Identity()
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(n, channels, rows, columns) -> logits (n, labels), heat maps (n, labels, h, w), embedding (n, e)."""
-        last, _ = self.features(image)  # (n, k, h, w)
-        logits, heat_maps = self.head.read(last)
-        return logits, functional.relu(heat_maps), self.embed(self.describe(image))
+        answers = [network.read(image) for network in self.members]
+        logits = _mean([logits for logits, _ in answers])
+        maps = _mean(_on_one_grid([maps for _, maps in answers]))
+        return logits, functional.relu(maps), self.embed(self.describe(image))
+
+    @property
+    def members(self) -> list[ReadingNetwork]:
+        """The networks of the ensemble."""
+        return [network for network in self.networks if isinstance(network, ReadingNetwork)]
 
     def describe(self, image: Tensor) -> Tensor:
         """What the gate compares images by: (n, channels, rows, columns) -> the descriptor (n, d).
@@ -58,11 +68,24 @@ class Exportable(nn.Module):
         it an image of the subject does not depend on how sharp it is, which differs between hospitals. A network
         that cannot take so small an image gets it at half its size, or whole.
         """
-        side = min(image.shape[2:])
-        shrunk_by = next((by for by in DESCRIBED_AT if side // by >= self.smallest_px), 1)
-        last, stages = self.features(functional.avg_pool2d(image, shrunk_by))
+        first, side = self.members[0], min(image.shape[2:])
+        shrunk_by = next((by for by in DESCRIBED_AT if side // by >= first.smallest_px), 1)
+        last, stages = first.features(functional.avg_pool2d(image, shrunk_by))
         middle = stages[1:-2] or stages or [last]
         return torch.cat([field_averages(maps) for maps in middle], 1)
+
+
+def _mean(parts: Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(parts)).mean(0) if len(parts) > 1 else parts[0]
+
+
+def _on_one_grid(maps: Sequence[Tensor]) -> list[Tensor]:
+    """Maps (n, labels, h, w) of several grids, those of coarser ones stretched bilinearly to the finest."""
+    finest = max((part.shape[2:] for part in maps), key=math.prod)
+    return [
+        part if part.shape[2:] == finest else functional.interpolate(part, size=list(finest), mode="bilinear")
+        for part in maps
+    ]
 
 
 class Embed(nn.Module):
@@ -99,7 +122,7 @@ def describe(network: ReadingNetwork, images: FloatArray, *, batch: int = 32) ->
 
     Float32 (n, channels, rows, columns), prepared -> float32 (n, d).
     """
-    exportable = _frozen(network, None)
+    exportable = _frozen([network], None)
     with torch.inference_mode():
         parts = [
             exportable.describe(torch.from_numpy(images[start : start + batch])).numpy()
@@ -109,17 +132,19 @@ def describe(network: ReadingNetwork, images: FloatArray, *, batch: int = 32) ->
 
 
 def export_network(
-    network: ReadingNetwork, *, preprocess: Preprocess, path: Path, whitening: Whitening | None = None
+    *networks: ReadingNetwork, preprocess: Preprocess, path: Path, whitening: Whitening | None = None
 ) -> Path:
-    """Write a network as one ONNX file that keeps the contract, and give its path.
+    """Write a network, or the ensemble of several, as one ONNX file that keeps the contract, and give its path.
 
-    The same network gives the same bytes. The number of images is free, their size is the task's.
-    The network itself is left as it was.
+    The same networks give the same bytes. The number of images is free, their size is the task's.
+    The networks themselves are left as they were; `whitening` is of the first.
 
     Raises:
-        TrainingError: ONNX Runtime and torch disagree by more than `TOLERANCE`; nothing is written.
+        TrainingError: Grad-CAM of a network has no closed form, an ONNX file cannot hold so many weights, or ONNX
+            Runtime and torch disagree by more than `TOLERANCE`; nothing is written.
     """
-    exportable = _frozen(network, whitening)
+    exportable = _frozen(networks, whitening)
+    _refuse_weight(exportable)
     images = _random_images(preprocess, max(CHECKED_BATCHES))
     content = _to_onnx(exportable, images)
     for n in CHECKED_BATCHES:
@@ -129,12 +154,23 @@ def export_network(
     return partial.replace(path)
 
 
-def _frozen(network: ReadingNetwork, whitening: Whitening | None) -> Exportable:
-    """A copy of the network, as it reads: no dropout, stored statistics, plain memory order."""
-    exportable = Exportable(copy.deepcopy(network), whitening).eval()
+def _frozen(networks: Sequence[ReadingNetwork], whitening: Whitening | None) -> Exportable:
+    """A copy of the networks, as they read: no dropout, stored statistics, plain memory order."""
+    for network in networks:
+        network.check_head()
+    exportable = Exportable([copy.deepcopy(network) for network in networks], whitening).eval()
     for parameter in exportable.parameters():
         parameter.data = parameter.data.contiguous()
     return exportable
+
+
+def _refuse_weight(exportable: Exportable) -> None:
+    weight = sum(parameter.nbytes for parameter in exportable.parameters())
+    if weight > HEAVIEST:
+        raise TrainingError(
+            f"The weights of {len(exportable.networks)} networks take {weight / 2**30:.1f} GiB; one ONNX file holds at "
+            f"most {HEAVIEST / 2**30:.1f} GiB. Export fewer together."
+        )
 
 
 def _random_images(preprocess: Preprocess, n: int) -> Tensor:

@@ -22,11 +22,12 @@ class ReadingNetwork(nn.Module):
     """A feature extractor and a head.
 
     `features` gives the last map, float (n, k, h, w) after its last ReLU, and the maps of the
-    stages before it, which only the embedding uses. `smallest_px` is the shorter side of the smallest
-    image that it takes, `origin` says in words what weights it started from.
+    stages before it, which only the embedding uses. Any head can be trained, but only a `Head` can
+    be read. `smallest_px` is the shorter side of the smallest image that the network takes, `origin`
+    says in words what weights it started from.
     """
 
-    def __init__(self, features: nn.Module, head: Head, *, smallest_px: int = 1) -> None:
+    def __init__(self, features: nn.Module, head: nn.Module, *, smallest_px: int = 1) -> None:
         super().__init__()
         self.features = features
         self.head = head
@@ -38,6 +39,28 @@ class ReadingNetwork(nn.Module):
         last, _ = self.features(image)
         logits: Tensor = self.head(last)
         return logits
+
+    def read(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, channels, rows, columns) -> logits (n, labels), Grad-CAM before its ReLU (n, labels, h, w).
+
+        Raises:
+            TrainingError: as `check_head`.
+        """
+        last, _ = self.features(image)
+        return self.check_head().read(last)
+
+    def check_head(self) -> Head:
+        """The head, if heat maps can be computed inside the exported graph.
+
+        Raises:
+            TrainingError: Grad-CAM of it has no closed form.
+        """
+        if not isinstance(self.head, Head):
+            raise TrainingError(
+                f"Grad-CAM of a head of the kind {type(self.head).__name__} has no closed form, so the network cannot "
+                "be exported; expected pooling and one linear layer, or linear layers with a ReLU between each two."
+            )
+        return self.head
 
 
 def build_network(
