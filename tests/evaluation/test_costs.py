@@ -51,11 +51,11 @@ def test_the_mean_cost_is_that_of_the_likeliest_labels(costs: Costs) -> None:
     assert cost.low <= cost.value <= cost.high
 
 
-def test_an_answer_under_the_confidence_is_withheld(costs: Costs) -> None:
+def test_an_answer_that_is_withheld_costs_what_withholding_costs(costs: Costs) -> None:
     probability = np.array([[0.9, 0.1, 0, 0], [0.4, 0.3, 0.2, 0.1]], np.float32)
     truth = np.eye(4, dtype=np.bool_)[[EFFUSION, MASS]]
 
-    cost = mean_cost(probability, truth=truth, patients=range(2), costs=costs, at_least=0.5, seed=1)
+    cost = mean_cost(probability, truth=truth, patients=range(2), costs=costs, given=np.array([True, False]), seed=1)
 
     assert cost.value == (0 + 0.5) / 2
 

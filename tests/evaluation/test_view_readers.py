@@ -11,7 +11,7 @@ from rakurs.evaluation.ranking import auroc
 from rakurs.evaluation.view_readers import FUSED, ViewReader, compare_views
 from rakurs.study import FloatArray
 from rakurs.task import Task
-from tests.inference.test_fusion import EXCLUSIVE, TASK, measured
+from tests.inference.test_fusion import EXCLUSIVE, TASK
 
 NAMES = ["top alone", "side alone", "mean", "product", "fused"]
 SURE = 4.0
@@ -30,9 +30,9 @@ def truth_of(*labels: int) -> BoolArray:
 
 
 def compared(top: FloatArray, side: FloatArray, *, truth: BoolArray, task: Task = EXCLUSIVE) -> dict[str, ViewReader]:
-    known = measured(fusion={"top": 1.2, "side": 0.6})
+    fused = np.asarray(1.2 * top + 0.6 * side, np.float32)
     _, readers = compare_views(
-        {"top": top, "side": side}, truth=truth, patients=range(len(truth)), task=task, measured=known, seed=1
+        {"top": top, "side": side}, fused=fused, truth=truth, patients=range(len(truth)), task=task, seed=1
     )
     return {reader.name: reader for reader in readers}
 
@@ -55,7 +55,7 @@ def test_studies_without_every_view_are_left_out_for_all() -> None:
     answers = {"top": said(0, 1, -1, 3), "side": said(0, -1, 2, 0)}
 
     rows, readers = compare_views(
-        answers, truth=truth_of(0, 1, 2, 3), patients=range(4), task=EXCLUSIVE, measured=None, seed=1
+        answers, fused=answers["top"], truth=truth_of(0, 1, 2, 3), patients=range(4), task=EXCLUSIVE, seed=1
     )
 
     assert rows.tolist() == [0, 3]
@@ -77,14 +77,15 @@ def test_where_several_labels_may_hold_the_error_is_what_the_mean_auroc_lacks() 
 def test_the_interval_draws_whole_patients() -> None:
     """Ten studies of one patient say no more than one does."""
     top, side, truth = said(*[0] * 20), said(*[1] * 20), truth_of(*[0] * 10, *[1] * 10)
-    by_patient = {"task": EXCLUSIVE, "measured": None, "seed": 1}
 
-    _, apart = compare_views({"top": top, "side": side}, truth=truth, patients=range(20), **by_patient)  # type: ignore[arg-type]
-    _, two = compare_views(
-        {"top": top, "side": side}, truth=truth, patients=np.arange(20) // 10, **by_patient  # type: ignore[arg-type]
-    )  # fmt: skip
+    widths = []
+    for patients in (np.arange(20), np.arange(20) // 10):
+        _, readers = compare_views(
+            {"top": top, "side": side}, fused=top, truth=truth, patients=patients, task=EXCLUSIVE, seed=1
+        )
+        widths.append(readers[0].error.high - readers[0].error.low)
 
-    assert two[0].error.high - two[0].error.low == 1 > apart[0].error.high - apart[0].error.low
+    assert widths[0] < widths[1] == 1
 
 
 @pytest.mark.parametrize(
@@ -98,4 +99,6 @@ def test_what_cannot_be_compared_is_refused(answers: dict[str, FloatArray], says
     n = len(answers["top"])
 
     with pytest.raises(UsageError, match=says):
-        compare_views(answers, truth=truth_of(*[0] * n), patients=range(n), task=EXCLUSIVE, measured=None, seed=1)
+        compare_views(
+            answers, fused=said(*[0] * n), truth=truth_of(*[0] * n), patients=range(n), task=EXCLUSIVE, seed=1
+        )

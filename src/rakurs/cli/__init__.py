@@ -19,6 +19,7 @@ from rakurs.cli.lazy import LazyGroup
         "export": "rakurs.cli.export:export",
         "evaluate": "rakurs.cli.evaluate:evaluate",
         "compare": "rakurs.cli.compare:compare",
+        "experiment": "rakurs.cli.experiment:experiment",
     },
     context_settings={"help_option_names": ["-h", "--help"]},
 )

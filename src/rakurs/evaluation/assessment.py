@@ -23,6 +23,7 @@ from rakurs.evaluation.views import answer_studies, fuse_studies
 from rakurs.inference.fusion import activate
 from rakurs.pack import Pack
 from rakurs.study import FloatArray
+from rakurs.task import Task
 
 PEER = "peer"
 SEED = 20261123
@@ -68,7 +69,8 @@ def assess(
     """
     task, truth = pack.task, studies.truth
     of_views = answer_studies(pack, studies, progress=progress)
-    answers = {task.name: activate(fuse_studies(of_views, pack.measured), task)}
+    fused = fuse_studies(of_views, pack.measured)
+    answers = {task.name: activate(fused, task)}
     if peer is not None:
         answers[PEER] = peer_answers(peer, studies, labels=task.labels)
     located = {view: found for view in studies.films if (found := locate(pack, studies, view=view, progress=progress))}
@@ -93,7 +95,7 @@ def assess(
         empty_maps={view: found.empty for view, found in located.items()},
         choices=_choices(answers, studies=studies, pack=pack, seed=seed) if one_holds else {},
         confusion=confusion(truth, answers[task.name]) if one_holds else None,
-        views=_views(of_views, studies=studies, pack=pack, seed=seed),
+        views=_views(of_views, fused, studies=studies, task=task, seed=seed),
     )
 
 
@@ -145,17 +147,19 @@ def _choices(
     }
 
 
-def _views(of_views: Mapping[str, FloatArray], *, studies: Studies, pack: Pack, seed: int) -> list[dict[str, Any]]:
+def _views(
+    of_views: Mapping[str, FloatArray], fused: FloatArray, *, studies: Studies, task: Task, seed: int
+) -> list[dict[str, Any]]:
     """A row per view alone and per way to join them, on the studies that have all; none where that says nothing."""
     everywhere = ~np.any([np.isnan(of_view).any(axis=1) for of_view in of_views.values()], axis=0)
     if len(of_views) < 2 or not everywhere.any():
         return []
     rows, readers = compare_views(
         of_views,
+        fused=fused,
         truth=studies.truth,
         patients=studies.patients,
-        task=pack.task,
-        measured=pack.measured,
+        task=task,
         samples=SAMPLES,
         seed=seed,
     )

@@ -53,7 +53,7 @@ def score_choices(
     }
     if at_least is None:
         return scores
-    members, given = np.asarray(patients), probability.max(axis=1) >= at_least
+    members, given = np.asarray(patients), probability.max(axis=1).astype(np.float64) >= at_least
     return {
         **scores,
         "answered": to_json(proportion_interval(given, groups=members)),

@@ -81,17 +81,17 @@ def mean_cost(
     truth: BoolArray,
     patients: npt.ArrayLike,
     costs: Costs,
-    at_least: float = 0.0,
+    given: BoolArray | None = None,
     samples: int = 1000,
     seed: int,
 ) -> Interval[float]:
     """The mean cost of a study, with its interval by bootstrap of patients.
 
-    `probability` (n, labels) in 0..1, `truth` bool (n, labels); the likeliest label is answered where it has
-    `at_least` this probability, else nothing is.
+    `probability` (n, labels) in 0..1, `truth` bool (n, labels); the likeliest label is answered where `given`,
+    bool (n,), says so (default: everywhere), else nothing is.
     """
-    given = probability.max(1).astype(np.float64) >= at_least
-    spent = np.where(given, costs.of_answer[truth.argmax(1), probability.argmax(1)], costs.abstained)
+    answered = np.ones(len(probability), np.bool_) if given is None else given
+    spent = np.where(answered, costs.of_answer[truth.argmax(1), probability.argmax(1)], costs.abstained)
     drawn = resampled_means(spent, draw_resamples(patients, samples=samples, seed=seed))
     interval = interval_of(np.asarray(spent.mean()), drawn)
     return Interval(float(spent.mean()), float(interval.low), float(interval.high))

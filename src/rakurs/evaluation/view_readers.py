@@ -13,8 +13,7 @@ from rakurs.evaluation.answers import BoolArray, Float64Array
 from rakurs.evaluation.areas import MEASURES, areas, resampled_areas
 from rakurs.evaluation.intervals import Interval
 from rakurs.evaluation.resamples import Resamples, draw_resamples, interval_of, resampled_means
-from rakurs.inference.fusion import activate, fuse
-from rakurs.pack import Measured
+from rakurs.inference.fusion import activate
 from rakurs.study import FloatArray
 from rakurs.task import Task
 
@@ -38,17 +37,17 @@ class ViewReader:
 def compare_views(
     answers: Mapping[str, FloatArray],
     *,
+    fused: FloatArray,
     truth: BoolArray,
     patients: npt.ArrayLike,
     task: Task,
-    measured: Measured | None,
     samples: int = 1000,
     seed: int,
 ) -> tuple[npt.NDArray[np.int64], list[ViewReader]]:
     """The rows of the studies that have every view, and every reader of them.
 
-    `answers[view]` are calibrated logits (n, labels), NaN where a study lacks the view; `truth` bool
-    (n, labels); `patients` (n,).
+    `answers[view]` are calibrated logits (n, labels), NaN where a study lacks the view; `fused` (n, labels)
+    are those of `fuse_studies`; `truth` bool (n, labels); `patients` (n,).
 
     Raises:
         UsageError: there are not two views, or no study has both.
@@ -57,7 +56,7 @@ def compare_views(
     held = {view: logits[rows] for view, logits in answers.items()}
     of_rows = np.asarray(truth)[rows]
     resamples = draw_resamples(np.asarray(patients)[rows], samples=samples, seed=seed)
-    readers = view_probabilities(held, task=task, measured=measured)
+    readers = view_probabilities(held, fused=fused[rows], task=task)
     errors = {name: _errors(of_rows, said, task=task, resamples=resamples) for name, said in readers.items()}
     value, drawn = errors[FUSED]
     return rows, [
@@ -85,16 +84,14 @@ def complete_rows(answers: Mapping[str, FloatArray]) -> npt.NDArray[np.int64]:
     return rows
 
 
-def view_probabilities(
-    answers: Mapping[str, FloatArray], *, task: Task, measured: Measured | None
-) -> dict[str, FloatArray]:
+def view_probabilities(answers: Mapping[str, FloatArray], *, fused: FloatArray, task: Task) -> dict[str, FloatArray]:
     """The probabilities (n, labels) of each view alone, of their mean and their product, and of the fusion."""
     alone = {f"{view} alone": activate(logits, task) for view, logits in answers.items()}
     return {
         **alone,
         "mean": np.mean(list(alone.values()), axis=0, dtype=np.float32),
         "product": activate(np.sum(list(answers.values()), axis=0, dtype=np.float32), task),
-        FUSED: activate(fuse(answers, measured), task),
+        FUSED: activate(fused, task),
     }
 
 
