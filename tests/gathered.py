@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from pyarrow import parquet
 
-from rakurs.training.datasets.gathered import Gathered, Problem, write_gathered
+from rakurs.training.datasets.gathered import Gathered, Problem, usable, write_gathered
 from tests.films import png
 from tests.labelled import silent
 
@@ -48,6 +48,7 @@ def column(gathered: Gathered, name: str) -> list[Any]:
 def written(gathered: Gathered, folder: Path, *, verify: bool = False) -> tuple[list[Mapping[str, Any]], list[Problem]]:
     """The rows of the index that was written, and what was left out."""
     out = folder / "index.parquet"
-    problems = write_gathered(gathered, out=out, verify=verify, progress=silent)
+    left, problems = usable(gathered, verify=verify, progress=silent)
+    write_gathered(left, out)
     rows: list[Mapping[str, Any]] = parquet.read_table(out).to_pylist()
     return rows, problems

@@ -129,6 +129,38 @@ def test_the_first_ten_problems_are_named_and_the_file_has_all(tmp_path: Path) -
     assert len((tmp_path / "problems.csv").read_text().splitlines()) == 13
 
 
+def test_problems_are_written_also_where_no_image_is_left(films: Path, tmp_path: Path) -> None:
+    answer = dataset(
+        *("table", films, "--view", "=frontal", "--images", tmp_path / "no"),
+        *("--out", tmp_path / "i.parquet", "--problems", tmp_path / "problems.csv"),
+    )
+
+    assert answer.exit_code == 2
+    assert "No image is left for the index: 4 are named" in answer.stderr
+    assert len((tmp_path / "problems.csv").read_text().splitlines()) == 5
+
+
+@pytest.mark.parametrize("option", ["--out", "--problems"])
+def test_a_place_that_cannot_be_written_is_a_sentence(films: Path, tmp_path: Path, *, option: str) -> None:
+    (tmp_path / "folder").mkdir()
+    places = {"--out": tmp_path / "i.parquet", "--problems": tmp_path / "p.csv", option: tmp_path / "folder"}
+
+    answer = dataset("table", films, "--view", "=frontal", *(part for pair in places.items() for part in pair))
+
+    assert answer.exit_code == 2
+    assert f"Cannot write to '{tmp_path / 'folder'}'" in answer.stderr
+
+
+def test_a_package_that_is_missing_is_named_with_how_to_install_it(tmp_path: Path) -> None:
+    program = "import sys; sys.modules['pyarrow'] = None; from rakurs.cli import main; main()"
+    call = [sys.executable, "-c", program, "dataset", "show", str(tmp_path / "index.parquet")]
+
+    answer = subprocess.run(call, cwd=SOURCE, capture_output=True, text=True, check=False)
+
+    assert answer.returncode == 2
+    assert answer.stderr == "Error: This needs the package pyarrow; install it with: pip install 'rakurs[train]'.\n"
+
+
 def test_views_are_given_as_lists_and_pairs(tmp_path: Path) -> None:
     write_images(tmp_path, ["a.png", "b.png", "c.png"])
     csv = write_csv(tmp_path / "films.csv", "file,label,view\na.png,x,oblique\nb.png,x,many\nc.png,x,side")

@@ -60,18 +60,21 @@ def show(*, index: Path, task: Path | None, images: Path | None) -> None:
 def write(gathered: Gathered, *, out: Path, task: Path | None, verify: bool, problems: Path | None) -> None:
     """Write the index, say what was left out, and print the summary of what was written."""
     from rakurs.cli.dataset_summary import show_left_out, show_summary, written
+    from rakurs.cli.disk import writing
     from rakurs.cli.progress import report_progress
-    from rakurs.evaluation.index import read_index
     from rakurs.task import read_task
-    from rakurs.training.datasets.gathered import write_gathered, write_problems
+    from rakurs.training.datasets.gathered import usable, write_gathered, write_problems
     from rakurs.training.datasets.summary import summarise
 
     declared = None if task is None else read_task(task)
     with report_progress(after_s=2) as progress:
-        left_out = write_gathered(gathered, out=out, verify=verify, progress=progress)
+        left, left_out = usable(gathered, verify=verify, progress=progress)
+    show_left_out(left_out, left.remarks)
     if problems is not None:
-        write_problems(left_out, problems)
-    show_left_out(left_out, gathered.remarks)
-    summary = summarise(read_index(out).table, declared)
+        with writing(problems):
+            write_problems(left_out, problems)
+    with writing(out):
+        write_gathered(left, out)
+    summary = summarise(left.table, declared)
     click.echo(written(out, summary))
     show_summary(summary, task=declared)

@@ -33,7 +33,7 @@ def show_summary(summary: Summary, *, task: Task | None = None) -> None:
         for what in ("images", "patients"):
             console.print(f"\nLabels of the task '{task.name}', {what}", style="bold")
             console.print(_labels(summary.task, getattr(summary.task, what), groups=summary.groups))
-        console.print(f"\n{_leaves(task, summary.unknown)}")
+        console.print(f"\n{_leaves(task, summary)}")
     console.print(f"\n{_people(summary)}")
 
 
@@ -77,12 +77,17 @@ def _table(head: str, rows: dict[str, Ints], *, groups: Sequence[str]) -> Table:
     return table
 
 
-def _leaves(task: Task, unknown: Sequence[str]) -> str:
+def _leaves(task: Task, summary: Summary) -> str:
     said = f"Left out by the task: {', '.join(task.without)}." if task.without else "The task leaves no label out."
-    if unknown:
+    if summary.unknown:
         said += (
-            f" Not known to it, so that training will refuse the index: {', '.join(unknown)}; name them in `from` of a "
-            "label, or in `without`."
+            f" Not known to it, so that training will refuse the index: {', '.join(summary.unknown)}; name them in "
+            "`from` of a label, or in `without`."
+        )
+    if summary.unknown_views:
+        said += (
+            f" It has no view {', '.join(summary.unknown_views)}, so that training will refuse the index; rename views "
+            "or leave them out."
         )
     return said
 

@@ -13,6 +13,9 @@ from rakurs.errors import RakursError
 INTERRUPTED = 130
 """128 and the number of SIGINT, as a shell counts it."""
 
+EXTRA = frozenset({"torch", "onnx", "onnxscript", "matplotlib", "pyarrow"})
+"""Packages that the extra [train] brings, and reading does without."""
+
 
 class LazyGroup(click.Group):
     """A group whose `commands_at` says where each command stands: "module:attribute".
@@ -44,6 +47,13 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except RakursError as error:
             raise _WrongCall(error.message) from None
+        except ModuleNotFoundError as error:
+            package = (error.name or "").partition(".")[0]
+            if package not in EXTRA:
+                raise
+            raise _WrongCall(
+                f"This needs the package {package}; install it with: pip install 'rakurs[train]'."
+            ) from None
         except KeyboardInterrupt:
             raise click.exceptions.Exit(INTERRUPTED) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def test_a_folder_per_label_holds_images_of_one_view(tmp_path: Path) -> None:
     assert column(found, "patient") == ["Boletus edulis/1", "Mycena/1"]
     assert found.remarks[:2] == [
         "Folders are read as ROOT/label/image.",
-        "2 files are no images by their names and are left out.",
+        "2 files do not have the name of an image and are left out.",
     ]
 
 
@@ -94,6 +95,18 @@ def test_splits_are_drawn_by_patient_where_no_folder_says_them_or_if_asked(tmp_p
     assert set(drawn) == set(column(asked, "split")) == {"train", "val", "test"}
     of_patient = {path.partition("_")[0]: split for path, split in zip(sorted(paths), drawn, strict=True)}
     assert [of_patient[path.partition("_")[0]] for path in sorted(paths)] == drawn
+
+
+def test_folders_that_are_links_are_followed_and_names_that_are_no_text_are_left_out(tmp_path: Path) -> None:
+    write_images(tmp_path / "elsewhere", ["1.png"])
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "x").symlink_to(tmp_path / "elsewhere")
+    Path(os.fsdecode(os.fsencode(tmp_path / "elsewhere") + b"/\xff.png")).write_bytes(b"1")
+
+    found = gather(tmp_path, [], view="top")
+
+    assert column(found, "path") == ["x/1.png"]
+    assert "1 files do not have the name of an image and are left out." in found.remarks
 
 
 def test_the_published_size_is_said_or_measured(tmp_path: Path) -> None:

@@ -67,6 +67,25 @@ def test_every_image_that_was_left_out_is_written_to_a_file(tmp_path: Path) -> N
     ]
 
 
+def test_a_study_whose_images_have_other_labels_was_named_too_coarsely(tmp_path: Path) -> None:
+    write_images(tmp_path, ["a.png", "b.png"])
+    table = table_of(
+        study=["x", "x"],
+        patient=["p", "p"],
+        view=["top", "side"],
+        path=["a.png", "b.png"],
+        labels=[["apple"], ["pear"]],
+        split=["train", "train"],
+    )
+
+    with pytest.raises(UsageError, match=r"images of 1 studies have different labels, x among them\. Let --study say"):
+        written(Gathered(table, tmp_path), tmp_path)
+
+
+def test_a_number_never_gives_a_study_the_name_of_another() -> None:
+    assert number_studies(["x", "x", "x/2"], ["top"] * 3) == ["x", "x//2", "x/2"]
+
+
 def test_the_second_images_of_all_views_make_the_second_study() -> None:
     studies = number_studies(["x", "x", "x", "x", "y"], ["top", "top", "side", "side", "top"])
 

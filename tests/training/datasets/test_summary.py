@@ -88,8 +88,11 @@ def test_a_tasks_label_counts_an_image_once_whichever_of_its_sources_it_has(merg
     assert found.unknown == []
 
 
-def test_labels_that_the_task_does_not_know_are_named(tmp_path: Path) -> None:
-    assert summary(tmp_path, write_task(tmp_path / "task")).unknown == ["Edema", "Hernia"]
+def test_labels_and_views_that_the_task_does_not_know_are_named(tmp_path: Path) -> None:
+    found = summary(tmp_path, write_task(tmp_path / "task", views=("frontal",)))
+
+    assert found.unknown == ["Edema", "Hernia"]
+    assert found.unknown_views == ["side", "top"]
 
 
 def test_studies_are_counted_by_the_views_that_they_have(tmp_path: Path) -> None:

@@ -192,6 +192,7 @@ def test_patients_on_two_sides_are_counted_and_refused(tmp_path: Path) -> None:
         ("file,label,view\na,x,top", {"split": "=holdout"}, r"holds 'holdout' \(1\)"),
         ("file,label,view,split\na,x,top,val", {"val_share": 0.1}, r"has a split 'val' already"),
         ("top,side,label\n,,x", {"view_columns": ["top", "side"]}, r"columns top, side of index\.csv name no image"),
+        ("file,label,view\n,x,top", {}, r"No row of index\.csv names an image; .*--path"),
         ("file,label,view\na,x,top", {"source_px": "=large"}, r"holds 'large'; expected whole numbers"),
     ],
 )
@@ -200,6 +201,13 @@ def test_what_cannot_be_meant_is_refused_with_the_remedy(
 ) -> None:
     with pytest.raises(UsageError, match=says):
         gather(tmp_path, text, **columns)
+
+
+def test_rows_that_name_no_image_are_left_out_and_counted(tmp_path: Path) -> None:
+    found = gather(tmp_path, "file,label,view\na,x,top\n,x,top\n,y,top")
+
+    assert column(found, "path") == ["a"]
+    assert found.remarks[0] == "2 rows name no image and are left out."
 
 
 def test_an_image_that_names_no_patient_is_another_patient(tmp_path: Path) -> None:

@@ -106,11 +106,11 @@ def _images(root: Path) -> tuple[list[str], list[str]]:
     if not paths:
         raise UsageError(f"There are no images below {root}; expected {_SHAPE}.")
     others = len(files) - len(paths)
-    return paths, [f"{others} files are no images by their names and are left out."] if others else []
+    return paths, [f"{others} files do not have the name of an image and are left out."] if others else []
 
 
 def _files(root: Path) -> Iterator[str]:
-    for folder, _, names in os.walk(root):
+    for folder, _, names in os.walk(root, followlinks=True):
         head = Path(folder).relative_to(root).as_posix()
         yield from (name if head == "." else f"{head}/{name}" for name in names)
 

@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +16,6 @@ import pyarrow as pa
 
 from rakurs.errors import Refusal, UsageError
 from rakurs.evaluation.index import SCHEMA, write_index
-from rakurs.inference.images import read_image
 
 if TYPE_CHECKING:
     from rakurs.evaluation.films import Progress  # which brings the inference runtime along
@@ -50,30 +49,52 @@ class Gathered:
     measure: bool = False
 
 
-def write_gathered(gathered: Gathered, *, out: Path, verify: bool, progress: Progress) -> list[Problem]:
-    """Write the index of those images that are there, and with `verify` of those that can be decoded.
+def usable(gathered: Gathered, *, verify: bool, progress: Progress) -> tuple[Gathered, list[Problem]]:
+    """Leave out the images that are not there, and with `verify` those that cannot be decoded; say which, and why."""
+    table, problems = gathered.table, list(gathered.problems)
+    for check in (_absent, _undecodable) if verify else (_absent,):
+        paths = table["path"].to_pylist()
+        why = check(paths, gathered.images, progress=progress)
+        problems += [Problem(path, said) for path, said in zip(paths, why, strict=True) if said]
+        table = table.filter(pa.array([not said for said in why], pa.bool_()))
+    if gathered.measure:
+        sides = _longer_sides(table["path"].to_pylist(), gathered.images)
+        table = table.set_column(SCHEMA.get_field_index("source_px"), SCHEMA.field("source_px"), sides)
+    return replace(gathered, table=table, problems=problems), problems
+
+
+def write_gathered(gathered: Gathered, path: Path) -> Path:
+    """Write the index of what is left, whole or not at all.
 
     Raises:
-        UsageError: no image is left, or as `write_index`.
+        UsageError: no image is left, the images of a study disagree, or as `write_index`.
     """
-    table, problems = gathered.table, list(gathered.problems)
-    for check in (_absent, _undecodable if verify else None):
-        if check is None:
-            continue
-        why = check(table["path"].to_pylist(), gathered.images, progress=progress)
-        problems += [Problem(path, said) for path, said in zip(table["path"].to_pylist(), why, strict=True) if said]
-        table = table.filter(pa.array([not said for said in why], pa.bool_()))
-    if not table.num_rows:
+    problems = gathered.problems
+    if not gathered.table.num_rows:
         first = f"; the first, {problems[0].path}, is {problems[0].why}" if problems else ""
         raise UsageError(
             f"No image is left for the index: {len(problems)} are named, and none can be used{first}. "
             f"Their paths were looked for in {gathered.images}; name another folder if they lie elsewhere."
         )
-    if gathered.measure:
-        sides = _longer_sides(table["path"].to_pylist(), gathered.images)
-        table = table.set_column(SCHEMA.get_field_index("source_px"), SCHEMA.field("source_px"), sides)
-    write_index(table, images=gathered.images, path=out)
-    return problems
+    _refuse_unlike(gathered.table)
+    return write_index(gathered.table, images=gathered.images, path=path)
+
+
+def _refuse_unlike(table: pa.Table) -> None:
+    """A study has one set of labels: where its images have others, its name was too coarse."""
+    if len(table["study"].unique()) == len(table):
+        return
+    said: dict[str, tuple[str, ...]] = {}
+    unlike = {
+        study
+        for study, labels in zip(table["study"].to_pylist(), table["labels"].to_pylist(), strict=True)
+        if said.setdefault(study, tuple(sorted(labels))) != tuple(sorted(labels))
+    }
+    if unlike:
+        raise UsageError(
+            f"The images of {len(unlike)} studies have different labels, {min(unlike)} among them. Let --study say "
+            "more, such as the label or the day too, so that a study is one subject from one visit."
+        )
 
 
 def write_problems(problems: Sequence[Problem], path: Path) -> None:
@@ -84,18 +105,24 @@ def write_problems(problems: Sequence[Problem], path: Path) -> None:
 
 
 def is_image(name: str) -> bool:
-    """Whether a file's name ends as that of an image."""
-    return name.lower().endswith(ENDINGS) and not name.startswith(".")
+    """Whether a file's name ends as that of an image, and can be written down."""
+    if not name.lower().endswith(ENDINGS) or name.startswith("."):
+        return False
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # bytes that are no UTF-8, which an index cannot hold
+        return False
+    return True
 
 
 def number_studies(studies: Sequence[str], views: Sequence[str]) -> list[str]:
     """Let a study have one image of a view: the i-th images of all views of "X" make the study "X/i", the first "X"."""
     seen: Counter[tuple[str, str]] = Counter()
-    numbered = []
+    given, numbered = set(studies), []
     for study, view in zip(studies, views, strict=True):
         seen[study, view] += 1
-        turn = seen[study, view]
-        numbered.append(study if turn == 1 else f"{study}/{turn}")
+        name = study if seen[study, view] == 1 else f"{study}/{seen[study, view]}"
+        numbered.append(name if name == study or name not in given else f"{study}//{seen[study, view]}")
     return numbered
 
 
@@ -144,11 +171,21 @@ def _undecodable(paths: Sequence[str], folder: Path, *, progress: Progress) -> l
 
 
 def _refused(file: Path) -> str:
+    # Not at the top: the decoders take as long to import as 20,000 rows to index, which need none of them.
+    from rakurs.inference.images import read_image  # noqa: PLC0415
+
     try:
         read_image(file)
     except Refusal as refusal:
         return refusal.message
     return ""
+
+
+def _lists(values: Sequence[Sequence[str]]) -> pa.Array:
+    """A column of lists, of which few are different: converting each of 112,120 takes a quarter of a second."""
+    places: dict[tuple[str, ...], int] = {}
+    rows = [places.setdefault(tuple(value), len(places)) for value in values]
+    return pa.array(map(list, places), pa.list_(pa.string())).take(pa.array(rows, pa.int64()))
 
 
 def _longer_sides(paths: Sequence[str], folder: Path) -> pa.Array:
@@ -169,6 +206,7 @@ def table_of(**columns: Any) -> pa.Table:
     """The columns as a table by `rakurs.evaluation.index.SCHEMA`; those that are None or not given are null."""
     n = len(columns["study"])
     given = [columns.get(field.name) for field in SCHEMA]
+    given[SCHEMA.get_field_index("labels")] = _lists(columns["labels"])
     parts = [
         pa.nulls(n, field.type) if values is None else pa.array(values, field.type, from_pandas=True)
         for field, values in zip(SCHEMA, given, strict=True)

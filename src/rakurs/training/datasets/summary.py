@@ -34,8 +34,9 @@ class Summary:
 
     `groups` are "all", then the splits, the views if there are several, and the view positions; `images`, `studies`
     and `patients` are int (groups,). `labels` are the data set's own, the most frequent first; `task` are the
-    task's, in its order, and `unknown` those that it neither uses nor leaves out. `views` is how many studies have
-    which views. `ages` are the 0th, 25th, 50th, 75th and 100th percentile, in years, of the images whose age is known.
+    task's, in its order, and `unknown` those that it neither uses nor leaves out; `unknown_views` it does not have.
+    `views` is how many studies have which views. `ages` are the 0th, 25th, 50th, 75th and 100th percentile, in
+    years, of the `aged` images whose age is known.
     """
 
     groups: list[str]
@@ -45,6 +46,7 @@ class Summary:
     labels: Counts
     task: Counts | None
     unknown: list[str]
+    unknown_views: list[str]
     views: dict[str, int]
     ages: list[float]
     aged: int
@@ -78,6 +80,9 @@ def summarise(table: pa.Table, task: Task | None = None) -> Summary:
         labels=Counts([held.labels[row] for row in order], held.images[order], held.patients[order]),
         task=None if task is None else _of_task(image, label, names=names, rows=rows, task=task),
         unknown=[] if task is None else _unknown(names, task),
+        unknown_views=[]
+        if task is None
+        else sorted(set(_codes(table["view"])[1]) - {view.name for view in task.views}),
         views=_views(table, rows.study),
         ages=np.percentile(ages, [0, 25, 50, 75, 100]).tolist() if len(ages) else [],
         aged=len(ages),
@@ -119,15 +124,17 @@ def _flat(labels: pa.ChunkedArray) -> tuple[Ints, Ints, list[str]]:
 
 def _counts(image: Ints, label: Ints, *, names: Sequence[str], rows: _Rows) -> Counts:
     """Count pairs of image and label; the last row counts the images without any."""
-    without = np.setdiff1d(np.arange(len(rows.patient)), image)
-    image = np.concatenate([image, without])
-    label = np.concatenate([label, np.full(len(without), len(names))])
-    n = len(rows.patient)
-    pairs = np.unique(label * n + image)  # a label counts once, however often an image names it
-    label, image = pairs // n, pairs % n
-    people = label * n + rows.patient[image]
-    images = [np.bincount(label[inside[image]], minlength=len(names) + 1) for inside in rows.inside]
-    patients = [np.bincount(np.unique(people[inside[image]]) // n, minlength=len(names) + 1) for inside in rows.inside]
+    held = np.zeros((len(names) + 1, len(rows.patient)), np.bool_)  # a label counts once, however often it is named
+    held[label, image] = True
+    held[-1] = ~held[:-1].any(0)
+    label, image = np.nonzero(held)
+    images, patients = [], []
+    for inside in rows.inside:
+        in_label, in_image = label[inside[image]], image[inside[image]]
+        people = np.zeros((len(held), int(rows.patient.max()) + 1), np.bool_)
+        people[in_label, rows.patient[in_image]] = True
+        images.append(np.bincount(in_label, minlength=len(held)))
+        patients.append(people.sum(1))
     return Counts([*names, UNLABELLED], np.stack(images, axis=1), np.stack(patients, axis=1))
 
 
@@ -151,7 +158,7 @@ def _unknown(names: Sequence[str], task: Task) -> list[str]:
 
 def _distinct(codes: Ints, inside: npt.NDArray[np.bool_]) -> Ints:
     """How many different codes each group has."""
-    return np.array([len(np.unique(codes[mask])) for mask in inside], np.int64)
+    return np.array([np.count_nonzero(np.bincount(codes[mask])) for mask in inside], np.int64)
 
 
 def _views(table: pa.Table, study: Ints) -> dict[str, int]:

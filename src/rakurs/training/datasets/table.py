@@ -112,6 +112,7 @@ def gather_table(path: Path, columns: Columns, *, images: Path | None = None, ma
     sheet = _where(sheet, columns.where)
     sheet, views = _by_view(sheet, columns, main_view=main_view)
     sheet, views, remarks = _only_views(sheet, views, columns=columns)
+    sheet, views, empty = _with_path(sheet, views, columns=columns)
     paths = _paths(sheet, columns)
     study, patient, said = _subjects(sheet, columns, paths=paths, views=views)
     splits, drawn = _splits(sheet, columns, patient=patient)
@@ -125,7 +126,7 @@ def gather_table(path: Path, columns: Columns, *, images: Path | None = None, ma
         split=splits.tolist(),
         **known,
     )
-    remarks = [*remarks, *said, *drawn, *unsure]
+    remarks = [*remarks, *empty, *said, *drawn, *unsure]
     return Gathered(table, images or path.parent, remarks=remarks, measure=columns.source_px == MEASURED)
 
 
@@ -200,17 +201,30 @@ def _only_views(sheet: _Sheet, views: Texts, *, columns: Columns) -> tuple[_Shee
     return sheet.keep(kept), views[kept], said if left else []
 
 
-def _paths(sheet: _Sheet, columns: Columns) -> list[str]:
+def _with_path(sheet: _Sheet, views: Texts, *, columns: Columns) -> tuple[_Sheet, Texts, list[str]]:
+    """Keep the rows that name an image, and say how many do not."""
+    kept = _path_column(sheet, columns) != ""
+    if not kept.any():
+        raise UsageError(f"No row of {sheet.name} names an image; name the column of their paths with --path.")
+    left_out = len(kept) - int(kept.sum())
+    return sheet.keep(kept), views[kept], [f"{left_out} rows name no image and are left out."] if left_out else []
+
+
+def _path_column(sheet: _Sheet, columns: Columns) -> Texts:
     held = sheet.columns[_PATH] if columns.view_columns else sheet.usual("path", columns.path)
     if held is None:
         raise UsageError(
             f"{sheet.name} has no column {', '.join(USUAL['path'])}; name the column of the images' paths with --path."
         )
-    paths: list[str] = held.tolist()
+    return held
+
+
+def _paths(sheet: _Sheet, columns: Columns) -> list[str]:
+    paths: list[str] = _path_column(sheet, columns).tolist()
     twice = [path for path, n in Counter(paths).items() if n > 1]
     if twice:
         raise UsageError(
-            f"{len(twice)} images stand in several rows of {sheet.name}, {twice[0] or 'an empty path'} among them; "
+            f"{len(twice)} images stand in several rows of {sheet.name}, {twice[0]} among them; "
             "give each one row, with its labels joined by a separator."
         )
     return paths
@@ -252,7 +266,7 @@ def _labels(sheet: _Sheet, columns: Columns) -> list[list[str]]:
     name, separator = columns.labels, SEPARATOR
     if name is not None and name not in sheet.columns and ":" in name:
         name, _, separator = name.partition(":")
-    held = sheet.usual("labels", name)
+    held = sheet.usual("labels", name or None)
     if held is None:
         raise UsageError(
             f"{sheet.name} has no column {', '.join(USUAL['labels'])}; name the column of labels with --labels, or "
