@@ -161,6 +161,15 @@ def test_a_package_that_is_missing_is_named_with_how_to_install_it(tmp_path: Pat
     assert answer.stderr == "Error: This needs the package pyarrow; install it with: pip install 'rakurs[train]'.\n"
 
 
+@pytest.mark.parametrize("command", ["nih", "folder", "table"])
+def test_help_shows_examples_as_lines(command: str) -> None:
+    answer = dataset(command, "--help")
+
+    lines = [line for line in answer.stdout.splitlines() if line.startswith(f"    rakurs dataset {command} ")]
+    assert lines, answer.stdout
+    assert all(line.endswith(".parquet") for line in lines)
+
+
 def test_views_are_given_as_lists_and_pairs(tmp_path: Path) -> None:
     write_images(tmp_path, ["a.png", "b.png", "c.png"])
     csv = write_csv(tmp_path / "films.csv", "file,label,view\na.png,x,oblique\nb.png,x,many\nc.png,x,side")

@@ -41,14 +41,14 @@ def folder(  # noqa: PLR0913 - one parameter per option
     val_share: float | None,
     source_px: str | None,
 ) -> None:
-    r"""Make the index of the images below ROOT, which lie in a folder per label.
+    """Make the index of the images below ROOT, which lie in a folder per label.
 
     The folders are ROOT/[split/]label/[view/]image, or as --layout says.
 
     \b
     Examples:
       rakurs dataset folder leaves --view top --out leaves.parquet
-      rakurs dataset folder mushrooms --layout view/label --patient '([^/]+)_\d+\.jpg' --out mushrooms.parquet
+      rakurs dataset folder mushrooms --layout view/label --patient '([^/]+)_\\d+\\.jpg' --out mushrooms.parquet
     """
     from rakurs.task import read_task
     from rakurs.training.datasets.folder import Layout, gather_folder

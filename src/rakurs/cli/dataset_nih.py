@@ -37,7 +37,7 @@ def nih(  # noqa: PLR0913 - one parameter per option
     split: str,
     val_share: float | None,
 ) -> None:
-    r"""Make the index of the NIH release in the folder ROOT.
+    """Make the index of the NIH release in the folder ROOT.
 
     ROOT holds images_001/images and on, or images; Data_Entry_2017*.csv; and, where they were downloaded too,
     train_val_list.txt and test_list.txt, and BBox_List_2017.csv. The CSV files may be packed, as .gz.

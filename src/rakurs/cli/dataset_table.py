@@ -35,7 +35,7 @@ from rakurs.cli.dataset import write, writing_options
 @click.option("--boxes", type=click.Path(path_type=Path), help="CSV of boxes (image, label, x, y, w, h in pixels).")
 @click.option("--boxes-px", type=float, default=1024, show_default=True, help="Side of the images that boxes are in.")
 def table(csv: Path, *, images: Path | None, seed: int, **said: Any) -> None:
-    r"""Make the index of the images that a CSV names, plain or .gz.
+    """Make the index of the images that a CSV names, plain or .gz.
 
     Columns are found by their usual names where none is named: path or file, labels or label, patient_id, study,
     view, split, age, sex, view_position, source_px.
