@@ -14,6 +14,7 @@ from torch import nn
 from rakurs.errors import TrainingError
 from rakurs.training.architectures import ARCHITECTURES
 from rakurs.training.sizes import longest_way, reading_ms, size_of
+from tests.labelled import silent
 from tests.training.networks import TINY
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -59,7 +60,8 @@ def test_fewer_channels_and_labels_make_a_smaller_network(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_reading_of_the_exported_file_is_timed(channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ARCHITECTURES, "tiny", TINY)
-    assert 0 < reading_ms("tiny", channels=channels, labels=3) < 10_000
+    (spent,) = reading_ms(["tiny"], channels=channels, labels=3, progress=silent).values()
+    assert 0 < spent < 10_000
 
 
 def test_an_unknown_network_is_refused() -> None:

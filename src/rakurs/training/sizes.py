@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from rakurs.inference.network import load_network
+from rakurs.evaluation.films import Progress
+from rakurs.inference.network import Network, load_network
 from rakurs.pack import NetworkFile, digest_of
 from rakurs.task import Task
 from rakurs.training.export import export_network
@@ -28,7 +30,7 @@ TIMED_LABELS = 14
 
 SMALL_BATCH = 4
 WARM_UP, TIMED = 3, 15
-"""Readings before the timed ones, and those."""
+"""Turns before the timed ones, and those."""
 
 WEIGHTED = frozenset({"ConvolutionBackward0", "AddmmBackward0", "MmBackward0"})
 """What autograd calls a convolution and a linear layer."""
@@ -83,24 +85,38 @@ def longest_way(logits: Tensor) -> int:
     return longest[logits.grad_fn]
 
 
-def reading_ms(name: str, *, channels: int, labels: int = TIMED_LABELS) -> float:
-    """Median time of one image of `SIDE` pixels in the exported file, with all heat maps, on all cores of this machine.
+def reading_ms(
+    names: Sequence[str], *, channels: int, labels: int = TIMED_LABELS, progress: Progress
+) -> dict[str, float]:
+    """Median time per network of one image of `SIDE` pixels, with all heat maps, in the exported file on all cores.
+
+    The networks take turns, so that other work on the machine falls on all of them alike.
 
     Raises:
-        TrainingError: there is no network of this name, or it cannot be exported.
+        TrainingError: there is no network of a name, or it cannot be exported.
     """
-    task = _task(channels=channels, labels=labels)
-    network = _settled(_random_network(name, channels=channels, labels=labels), channels=channels)
+    task, loaded = _task(channels=channels, labels=labels), {}
     with TemporaryDirectory() as folder:
-        path = export_network(network, preprocess=task.preprocess, path=Path(folder) / "only.onnx")
-        loaded = load_network(NetworkFile(path=path, digest=digest_of(path)), task)
-        image = np.random.default_rng(0).standard_normal((1, channels, SIDE, SIDE), np.float32)
-        spent = []
-        for _ in range(WARM_UP + TIMED):
+        for done, name in enumerate(names, start=1):
+            loaded[name] = _loaded(name, task, path=Path(folder) / f"{name}.onnx")
+            progress("exporting networks", done, len(names))
+    image = np.random.default_rng(0).standard_normal((1, channels, SIDE, SIDE), np.float32)
+    spent: dict[str, list[float]] = {name: [] for name in names}
+    for turn in range(WARM_UP + TIMED):
+        for name, network in loaded.items():
             began = time.perf_counter()
-            loaded.run(image)
-            spent.append(1000 * (time.perf_counter() - began))
-    return statistics.median(spent[WARM_UP:])
+            network.run(image)
+            spent[name].append(1000 * (time.perf_counter() - began))
+        progress("timing networks", turn + 1, WARM_UP + TIMED)
+    return {name: statistics.median(times[WARM_UP:]) for name, times in spent.items()}
+
+
+def _loaded(name: str, task: Task, *, path: Path) -> Network:
+    """A network with random weights, exported to `path` and loaded from there."""
+    channels = task.preprocess.channels
+    network = _settled(_random_network(name, channels=channels, labels=len(task.labels)), channels=channels)
+    export_network(network, preprocess=task.preprocess, path=path)
+    return load_network(NetworkFile(path=path, digest=digest_of(path)), task)
 
 
 def _random_network(name: str, *, channels: int, labels: int) -> ReadingNetwork:

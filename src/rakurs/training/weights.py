@@ -22,6 +22,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
 from rakurs.errors import TrainingError
@@ -146,11 +148,13 @@ def _is_listed(name: str) -> bool:
 
 
 def read_weights(path: Path) -> Weights:
-    """Read a file of torch.save: a state_dict, a checkpoint around one, or a whole pickled network.
+    """Read a file of torch.save: a state_dict, a checkpoint around one, or a whole pickled network; or of safetensors.
 
     Raises:
         TrainingError: the file is missing, names something that no weights need, or holds no network.
     """
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
     try:
         with path.open("rb") as file:
             content, bytes_of = _read_zip(file) if zipfile.is_zipfile(file) else _read_legacy(file)
@@ -163,6 +167,16 @@ def read_weights(path: Path) -> Weights:
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise TrainingError(f"{path.name} is not laid out as torch.save does: {type(error).__name__}.") from None
     return Weights(tensors=tensors, outputs=_outputs(network))
+
+
+def _read_safetensors(path: Path) -> Weights:
+    """The format in which timm's weights are published: numbers and names, nothing to run."""
+    try:
+        return Weights(tensors=load_file(path), outputs=None)
+    except FileNotFoundError:
+        raise TrainingError(f"There is no file of weights {path.name} in {path.parent}.") from None
+    except SafetensorError as error:
+        raise TrainingError(f"{path.name} is damaged, or not a file of safetensors: {error}.") from None
 
 
 def plain_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
