@@ -1,6 +1,6 @@
 """Would a pack gain by a second network file in int8?
 
-    .venv/bin/python benchmarks/int8.py --index nih/index.csv
+    .venv/bin/python benchmarks/int8.py --index runs/nih.parquet
 
 The network of the pack that ships (or a DenseNet-121 with random weights, where it is not there yet) is quantised in
 two ways: by NNCF, mixed int8, to be run by OpenVINO; and statically by ONNX Runtime. The layers that give logits, heat
@@ -9,13 +9,11 @@ films of that split's other patients: the mean AUROC over the labels, and the co
 that of float32 on the same film. `x` is the time over that of ONNX Runtime in float32, the median over turns.
 
 The rule: an int8 file is kept only if the mean AUROC falls by less than 0.005 and heat maps correlate by more than 0.98
-(the median; the 5th percentile stands beside it). --index defaults to nih/index.csv in the folder of films that the
-tests use; without any, one film calibrates, and only times are measured.
+(the median; the 5th percentile stands beside it). Without --index one film calibrates, and only times are measured.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import statistics
 import warnings
@@ -29,7 +27,7 @@ import numpy.typing as npt
 from material.films import write_png
 from material.networks import peer_network, save_weights, write_pack
 from material.quantised import FLOAT_OF, ONNX, Network, onnx_networks, openvino_networks
-from timing import REPOSITORY, Times, alternate, arguments, machine, median_ratio, shipped_pack, spread_ms, table
+from timing import Times, alternate, arguments, machine, median_ratio, shipped_pack, spread_ms, table
 
 from rakurs.evaluation.index import Films, films_of, read_index
 from rakurs.evaluation.intervals import bootstrap_interval
@@ -73,7 +71,7 @@ class Question:
 
 def main() -> None:
     parser = arguments(__doc__, rounds=50)
-    parser.add_argument("--index", type=Path, default=default_index(), help="CSV of films, labels and splits")
+    parser.add_argument("--index", type=Path, help="the index of `rakurs dataset`")
     parser.add_argument("--films", type=int, help="at most so many films of the split, for a trial")
     asked = parser.parse_args()
     print(machine(PACKAGES, threads=asked.threads))
@@ -88,13 +86,6 @@ def main() -> None:
             question.told.update(ask(networks, question.measured, pack=question.pack))
     print(table(HEAD, [row_of(way, network, times=times, question=question) for way, network in networks.items()]))
     print(f"\n{told_of(question)}")
-
-
-def default_index() -> Path | None:
-    """The NIH index in the folder of films that the tests use, where it is there."""
-    data = Path(os.environ.get("RAKURS_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
-    index = data / "nih" / "index.csv"
-    return index if index.is_file() else None
 
 
 def posed(folder: Path, index: Path | None, *, films: int | None) -> Question:

@@ -178,3 +178,11 @@ def test_a_file_that_is_no_index_is_refused(tmp_path: Path) -> None:
 def test_an_index_without_rows_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has no rows"):
         written(tmp_path, **{name: [] for name in FRONTAL_AND_LATERAL})
+
+
+def test_an_index_that_cannot_be_written_leaves_nothing_half_written(tmp_path: Path) -> None:
+    (tmp_path / "index.parquet").mkdir()
+
+    with pytest.raises(UsageError, match=r"index\.parquet cannot be written"):
+        written(tmp_path)
+    assert not list(tmp_path.glob("*.partial"))

@@ -27,7 +27,7 @@ def compare(
     peer: Path | None,
     out: Path,
 ) -> None:
-    r"""Compare PACKS, names or folders, on the same films of an index, for the labels that all of them share.
+    """Compare PACKS, names or folders, on the same films of an index, for the labels that all of them share.
 
     \b
     Examples:

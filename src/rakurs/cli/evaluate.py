@@ -42,7 +42,7 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     tune: bool,
     accept: tuple[Path, ...],
 ) -> None:
-    r"""Measure PACK, a name or a folder, on the films of an index, from its ONNX files only.
+    """Measure PACK, a name or a folder, on the films of an index, from its ONNX files only.
 
     \b
     Examples:

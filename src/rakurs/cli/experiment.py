@@ -15,7 +15,7 @@ import click
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), default=None, help="Threads of torch; default: one per core.")
 def experiment(*, file: Path, index: Path, images: Path | None, out: Path, device: str, threads: int | None) -> None:
-    r"""Run the experiment of FILE from beginning to report; a run that was cut off goes on where it was.
+    """Run the experiment of FILE from beginning to report; a run that was cut off goes on where it was.
 
     \b
     Example:

@@ -16,7 +16,7 @@ A_PATH = click.Path(path_type=Path)
 @click.option("--view", default=None, help="The view they were trained on; default: as they say, else the main view.")
 @click.option("--images", type=A_PATH, default=None, help="Where the index's images lie now, if they moved.")
 def export(*, checkpoints: tuple[Path, ...], index: Path, out: Path, view: str | None, images: Path | None) -> None:
-    r"""Write the network of CHECKPOINTS with its heat maps and the embedding of its training films.
+    """Write the network of CHECKPOINTS with its heat maps and the embedding of its training films.
 
     Several checkpoints of one task become one network, whose logits are the mean of theirs.
 

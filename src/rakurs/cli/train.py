@@ -43,12 +43,12 @@ def train(  # noqa: PLR0913 - one parameter per option
     threads: int | None,
     log: str | None,
 ) -> None:
-    r"""Train a network for one view, judged on the validation split after each epoch.
+    """Train a network for one view, judged on the validation split after each epoch.
 
     \b
     Examples:
       rakurs train --task packs/chest-xray/task.toml --network densenet-121 --index runs/nih.parquet --out runs/chest
-      rakurs train --task packs/chest-xray/task.toml --recipe packs/chest-xray/recipe.toml \
+      rakurs train --task packs/chest-xray/task.toml --recipe packs/chest-xray/recipe.toml \\
           --index runs/nih.parquet --out runs/chest --resume
       torchrun --nproc-per-node 2 -m rakurs train --task ... --network ... --index ... --out ...
     """

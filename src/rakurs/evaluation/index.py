@@ -107,7 +107,7 @@ def write_index(columns: Mapping[str, Sequence[Any]] | pa.Table, *, images: Path
     """Write an index, whole or not at all; columns that are not given are null.
 
     Raises:
-        UsageError: as `read_index`.
+        UsageError: as `read_index`, or the file cannot be written.
     """
     given = columns if isinstance(columns, pa.Table) else pa.table(dict(columns))
     parts = [
@@ -117,10 +117,14 @@ def write_index(columns: Mapping[str, Sequence[Any]] | pa.Table, *, images: Path
     metadata = {METADATA_KEY: json.dumps({"schema": 1, "images": str(images.resolve())})}
     table = pa.table(parts, schema=SCHEMA).replace_schema_metadata(metadata)
     _check(table, name=path.name)
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial")
-    parquet.write_table(table, partial)
-    return partial.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        parquet.write_table(table, partial)
+        return partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise UsageError(f"The index {path.name} cannot be written in {path.parent}: {error.strerror}.") from None
 
 
 def read_index(path: Path, *, images: Path | None = None) -> Index:
