@@ -75,7 +75,7 @@ def optimizer_of(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
     learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(learned, momentum=MOMENTUM, nesterov=True, weight_decay=recipe.weight_decay, lr=0.0)
-    return torch.optim.AdamW(learned, weight_decay=recipe.weight_decay)
+    return torch.optim.AdamW(learned, weight_decay=recipe.weight_decay, fused=True)
 
 
 def train_epoch(learner: Learner, lesson: Lesson, *, epoch: int, progress: Progress) -> float:
