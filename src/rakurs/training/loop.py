@@ -17,12 +17,12 @@ from rakurs.evaluation.index import Films
 from rakurs.training.average import Average
 from rakurs.training.checkpoint import CHECKPOINT, Plan, held_training, marks, save_checkpoint
 from rakurs.training.checks import check_films, check_recipe, check_sizes, resized
-from rakurs.training.decoded import cache_file, decode_films
+from rakurs.training.decoded import decode_films
 from rakurs.training.epoch import Data, Learner, Lesson, optimizer_of, train_epoch
 from rakurs.training.freezing import freeze
 from rakurs.training.journal import Log
 from rakurs.training.losses import loss_of, prior_offsets
-from rakurs.training.machine import Machine
+from rakurs.training.machine import Machine, cores
 from rakurs.training.networks import RANDOM, ReadingNetwork, build_network
 from rakurs.training.pretrained import URLS, where_to_put
 from rakurs.training.recipe import Stage
@@ -198,9 +198,8 @@ def _lesson(plan: Plan, stage: Stage, *, data: Data, machine: Machine) -> Lesson
 
 def _decoded(training: Training, split: str, *, stage: Stage, progress: Progress) -> Data:
     films, preprocess = training.splits[split], resized(training.plan.task.preprocess, stage.rows_columns)
-    cache = cache_file(training.out, films, rows_columns=stage.rows_columns)
     pixels = training.machine.first_on_each_machine(
-        lambda: decode_films(films, preprocess, cache=cache, progress=progress)
+        lambda: decode_films(films, preprocess, folder=training.out, progress=progress, threads=cores())
     )
     return Data(films=films, pixels=pixels)
 

@@ -106,7 +106,7 @@ def open_machine(device: str = "auto", *, threads: int | None = None) -> Iterato
     place = {name: int(os.environ.get(name.upper(), default)) for name, default in _PLACES.items()}
     chosen = _device(device, local_rank=place["local_rank"])
     if threads or chosen.type == "cpu":
-        torch.set_num_threads(threads or max(1, _cores() // place["local_world_size"]))
+        torch.set_num_threads(threads or max(1, cores() // place["local_world_size"]))
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
         torch.backends.cudnn.benchmark = True
@@ -148,5 +148,6 @@ def _precision(device: torch.device) -> torch.dtype | None:
     return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
 
 
-def _cores() -> int:
+def cores() -> int:
+    """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

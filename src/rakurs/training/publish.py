@@ -14,7 +14,7 @@ from rakurs.evaluation.films import Progress
 from rakurs.evaluation.index import Films
 from rakurs.inference.preprocess import normalise
 from rakurs.task import Task
-from rakurs.training.decoded import cache_file, decode_films
+from rakurs.training.decoded import decode_films
 from rakurs.training.export import describe, export_network
 from rakurs.training.networks import ReadingNetwork, build_network
 from rakurs.training.recipe import Recipe
@@ -126,8 +126,7 @@ def _measure_embedding(
     side = max(task.preprocess.rows, task.preprocess.columns)
     sharp = np.flatnonzero(films.source_px >= side)
     rows = sharp if len(sharp) > AXES else np.arange(len(films))
-    cache = cache_file(cache_folder, films, rows_columns=side)
-    pixels = decode_films(films, task.preprocess, cache=cache, progress=progress)
+    pixels = decode_films(films, task.preprocess, folder=cache_folder, progress=progress)
     descriptors = []
     for start in range(0, len(rows), CHUNK):
         fitted = pixels[rows[start : start + CHUNK]].astype(np.float32) / np.float32(255)
