@@ -74,7 +74,8 @@ def _write_tables(found: Assessment, folder: Path) -> None:
 
 def _facts(found: Assessment, when: datetime) -> Iterator[tuple[str, str]]:
     yield "Data set", found.data_set
-    yield "Studies", f"{len(found.studies):,} of {len(np.unique(found.studies.patients)):,} patients"
+    whose = "patients" if found.pack.task.modalities else "subjects"
+    yield "Studies", f"{len(found.studies):,} of {len(np.unique(found.studies.patients)):,} {whose}"
     yield "Images", ", ".join(f"{len(films):,} {view}" for view, films in found.studies.films.items())
     for view, network in found.pack.networks.items():
         yield f"Network of {view}", network.digest[:19]
@@ -83,7 +84,6 @@ def _facts(found: Assessment, when: datetime) -> Iterator[tuple[str, str]]:
 
 
 def _summary(found: Assessment) -> Iterator[str]:
-    yield from _ranking_said(found)
     for reader, choices in found.choices.items():
         accuracy = choices["accuracy"]
         yield (
@@ -95,6 +95,7 @@ def _summary(found: Assessment) -> Iterator[str]:
                 f"Where it is sure enough to answer, in {choices['answered']['value']:.1%} of studies, it is wrong in "
                 f"{choices['answered_error']['value']:.1%} of them."
             )
+    yield from _ranking_said(found)
     yield from _calibration_said(found)
     for view, rows in found.located.items():
         every = next(row for row in rows if row["label"] == ALL)
@@ -125,9 +126,13 @@ def _ranking_said(found: Assessment) -> Iterator[str]:
     if len(ranked) > 1:
         (_, worst), (_, best) = ranked[0], ranked[-1]
         yield f"Best ranked: {best}, {shown(rows[best])}; worst: {worst}, {shown(rows[worst])}."
-    doubtful = [label for label, row in rows.items() if row["low"] is not None and row["low"] <= 0.5]
+    told = {label: row for label, row in rows.items() if row["low"] is not None}
+    doubtful = [label for label, row in told.items() if row["low"] <= 0.5 <= row["high"]]
+    worse = [label for label, row in told.items() if row["high"] < 0.5]
     if doubtful:
         yield f"Not told from chance by these studies: {', '.join(doubtful)}."
+    if worse:
+        yield f"Ranked worse than by chance: {', '.join(worse)}."
     if PEER in found.answers:
         yield "Whether the difference to the peer is more than luck, the command rakurs compare tells."
 
@@ -146,13 +151,21 @@ def _calibration_said(found: Assessment) -> Iterator[str]:
     axis = list(table["labels"]).index(worst)
     said = float(found.answers[table["reader"]][:, axis].mean())
     came_true = float(found.studies.truth[:, axis].mean())
+    ece = float(table["labels"][worst]["ece"])
     yield (
         f"Probabilities are off by {table['mean']['ece']:.3f} on average (ECE); most for {_titles(found)[worst]}, by "
-        f"{table['labels'][worst]['ece']:.3f}: {said:.1%} on average where {came_true:.1%} have it."
+        f"{ece:.3f}."
+        + (f" It says {said:.1%} on average where {came_true:.1%} have it." if abs(said - came_true) > ece / 2 else "")
     )
 
 
 def _sections(found: Assessment) -> Iterator[Section]:
+    if found.confusion is not None:
+        yield Section(
+            title="What is taken for what",
+            tables=[_choices_table(found)],
+            drawings=[Drawing("confusion", words.CONFUSION)],
+        )
     some = len(found.not_measurable) < len(found.pack.task.labels)
     yield Section(
         title="Ranking and probabilities",
@@ -182,12 +195,6 @@ def _sections(found: Assessment) -> Iterator[Section]:
 
 
 def _special_sections(found: Assessment) -> Iterator[Section]:
-    if found.confusion is not None:
-        yield Section(
-            title="What is taken for what",
-            tables=[_choices_table(found)],
-            drawings=[Drawing("confusion", words.CONFUSION)],
-        )
     if found.views:
         yield Section(title="What each view gives, and all together", tables=[_views_table(found)])
     if found.groups:
