@@ -92,6 +92,12 @@ def test_a_training_that_is_killed_in_mid_epoch_and_resumed_ends_in_the_same_wei
     assert [epoch["loss"] for epoch in one["history"]] == [epoch["loss"] for epoch in other["history"]]
 
 
+def test_a_folder_that_cannot_be_written_is_said(given: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    assert "Cannot write to" in refused(given, out=tmp_path / "file").output
+
+
 def test_a_call_that_names_no_network_is_refused(given: dict[str, Path], tmp_path: Path) -> None:
     assert "give --network, or a --recipe that names one" in refused(given, out=tmp_path, recipe=None).output
 

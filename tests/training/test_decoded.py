@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,18 @@ def test_films_that_cannot_be_read_are_counted_and_nothing_is_kept(films: Films,
         decode_films(films, SMALL, folder=tmp_path, progress=silent)
 
     assert not list(tmp_path.glob("films-*"))
+
+
+def test_a_disk_that_has_no_room_is_an_error_before_any_film_is_decoded(films: Films, tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            decode_films(films, SMALL, folder=tmp_path, progress=silent)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    assert list(tmp_path.glob("films-*")) == []
 
 
 def test_nothing_is_left_beside_what_is_kept(films: Films, tmp_path: Path) -> None:

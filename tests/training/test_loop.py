@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+import resource
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 from rakurs.errors import TrainingError
 from rakurs.evaluation.index import Films
 from rakurs.task import Task
-from rakurs.training.checkpoint import Plan, held_training, marks
+from rakurs.training.checkpoint import Plan, held_training, marks, save_checkpoint
 from rakurs.training.checks import resized
 from rakurs.training.heads import PooledHead
 from rakurs.training.loop import begin_network, train
@@ -463,6 +464,24 @@ def test_memory_that_does_not_suffice_is_said_with_what_to_change(trained: Train
 
     with pytest.raises(TrainingError, match="does not hold 4 films of 32 px at once; lower the stage's batch"):
         train(trained.plan, splits=trained.splits, out=tmp_path, progress=silent, build=greedy)
+
+
+@pytest.fixture
+def nearly_full_disk() -> Iterator[None]:
+    """Lets no file grow beyond 2 kB."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(trained: Trained, tmp_path: Path, *, nearly_full_disk: None) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(b"the last one")
+
+    with pytest.raises(OSError, match="too large"):
+        save_checkpoint(held(trained.checkpoint), tmp_path)
+
+    assert (tmp_path / "checkpoint.pt").read_bytes() == b"the last one"
 
 
 def test_films_that_cannot_be_read_stop_the_training(trained: Trained, tmp_path: Path) -> None:

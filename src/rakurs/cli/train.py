@@ -52,6 +52,7 @@ def train(  # noqa: PLR0913 - one parameter per option
           --index runs/nih.parquet --out runs/chest --resume
       torchrun --nproc-per-node 2 -m rakurs train --task ... --network ... --index ... --out ...
     """
+    from rakurs.cli.disk import make_folder, writing
     from rakurs.cli.progress import report_progress
     from rakurs.training.allocator import keep_memory
     from rakurs.training.journal import open_log
@@ -62,8 +63,10 @@ def train(  # noqa: PLR0913 - one parameter per option
         machine = stack.enter_context(open_machine(device, threads=threads))
         splits, view = _splits(task, index, view=view, images=images)
         plan = _plan(task, network, view=view, recipe=recipe, weights=weights, films=len(splits["train"]))
+        make_folder(out)
         logs = stack.enter_context(open_log(log, plan, out=out)) if log and machine.leads else None
         progress = stack.enter_context(report_progress()) if machine.leads else _silent
+        stack.enter_context(writing(out))
         if machine.device.type == "cpu":
             keep_memory()
         checkpoint = run(

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -109,10 +109,14 @@ _NAMES = {
 
 
 def save_checkpoint(state: Mapping[str, Any], folder: Path) -> None:
-    """Write a checkpoint, and its history for people and programs to read; each whole or not at all."""
+    """Write a checkpoint, and its history for people and programs to read; each whole or not at all.
+
+    Raises:
+        OSError: the disk is full, or the folder cannot be written.
+    """
     partial = folder / f"{CHECKPOINT}.partial"
     with partial.open("wb") as file:
-        torch.save(dict(state), file)
+        _save(state, file)
         file.flush()
         os.fsync(file.fileno())
     partial.replace(folder / CHECKPOINT)
@@ -125,6 +129,15 @@ def save_checkpoint(state: Mapping[str, Any], folder: Path) -> None:
     partial = folder / f"{HISTORY}.partial"
     partial.write_text(json.dumps(told, indent=1), encoding="utf-8")
     partial.replace(folder / HISTORY)
+
+
+def _save(state: Mapping[str, Any], file: BinaryIO) -> None:
+    try:
+        torch.save(dict(state), file)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):  # torch writes on when the file takes no more, and complains of that
+            raise error.__context__ from None
+        raise
 
 
 def _number(value: float) -> float | None:

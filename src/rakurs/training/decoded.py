@@ -27,6 +27,7 @@ def decode_films(films: Films, preprocess: Preprocess, *, folder: Path, progress
 
     Raises:
         TrainingError: some images cannot be read; the sentence counts them and names the first.
+        OSError: the disk is full, or the folder cannot be written.
     """
     cache = folder / _name(films, preprocess)
     if not cache.exists():
@@ -50,6 +51,7 @@ def _name(films: Films, preprocess: Preprocess) -> str:
 def _decode(films: Films, preprocess: Preprocess, *, path: Path, progress: Progress, threads: int) -> None:
     shape = (len(films), preprocess.channels, preprocess.rows, preprocess.columns)
     decoded = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    _reserve(path)
 
     def decode(row: int) -> str | None:
         """Decode one film into its row; the name of one that cannot be read."""
@@ -70,3 +72,10 @@ def _decode(films: Films, preprocess: Preprocess, *, path: Path, progress: Progr
     if refused:
         raise TrainingError(f"{len(refused)} of {len(films)} images cannot be read; the first is {refused[0]}.")
     decoded.flush()
+
+
+def _reserve(path: Path) -> None:
+    """Take the space of a file now: a disk that is full when a mapped page is written ends the process."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("rb+") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
