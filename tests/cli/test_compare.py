@@ -30,7 +30,7 @@ def test_a_sentence_per_label_and_a_report(index: Path, tmp_path: Path) -> None:
 
     assert result.exit_code == 0, result.output
     told = result.stdout.splitlines()
-    assert len([line for line in told if ", AUROC: " in line]) == len(LABELS) + 1
+    assert len([line for line in told if ", AUROC, first and second: " in line]) == len(LABELS) + 1
     assert told[-1] == str(tmp_path / "out" / "report.html")
     assert "second minus first" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 

@@ -160,7 +160,7 @@ def test_a_label_without_positives_is_not_measurable_and_does_not_count_as_a_tes
     assert not mass.measurable
     assert not mass.holds
     assert effusion.corrected == effusion.p
-    assert said(mass, title="Mass") == "Mass, AUROC: not measurable, for one class is missing."
+    assert said(mass, title="Mass") == "Mass, AUROC, poor and good: not measurable, for one class is missing."
 
 
 def test_the_p_of_the_bootstrap_is_twice_the_smaller_tail() -> None:
@@ -184,8 +184,11 @@ def row(*, value: float, low: float, high: float, corrected: float) -> Differenc
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (row(value=0.1, low=0.05, high=0.15, corrected=0.01), "new is better than old by 0.100 [+0.050, +0.150]"),
-        (row(value=-0.1, low=-0.15, high=-0.05, corrected=0.01), "old is better than new by 0.100 [-0.150, -0.050]"),
+        (
+            row(value=0.1, low=0.05, high=0.15, corrected=0.01),
+            "Mass, AUROC, old and new: new is better by 0.100 [+0.050, +0.150]",
+        ),
+        (row(value=-0.1, low=-0.15, high=-0.05, corrected=0.01), "old is better by 0.100 [-0.150, -0.050]"),
         (row(value=0.1, low=-0.05, high=0.25, corrected=0.2), "no difference shown; [-0.050, +0.250] holds 0"),
         (
             row(value=0.1, low=0.01, high=0.19, corrected=0.08),

@@ -113,7 +113,7 @@ def test_a_pack_is_compared_with_a_peer_and_told(pack: Pack, index: Index, *, tm
     mean = next(one for one in found.differences if (one.label, one.measure) == (MEAN, "auroc"))
     assert verdict(mean) == "peer is better"
     told = (path.parent / "report.md").read_text(encoding="utf-8")
-    assert f"Mean, AUROC: peer is better than first by {mean.gain.value:.3f}" in told
+    assert f"Mean, AUROC, first and peer: peer is better by {mean.gain.value:.3f}" in told
     assert f"| {mean.first:.3f} | 1.000 |" in told
     assert {file.name for file in path.parent.glob("roc*.svg")} == {"roc.svg", *(f"roc-{name}.svg" for name in NAMES)}
 

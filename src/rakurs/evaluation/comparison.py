@@ -202,19 +202,18 @@ def share_difference(first: BoolArray, second: BoolArray, *, resamples: Resample
 
 
 def said(difference: Difference, *, title: str) -> str:
-    """A difference in one sentence."""
+    """A difference in one sentence; the interval is that of the second reader minus the first."""
     first, second = difference.readers
-    measure = difference.measure.upper()
+    what = f"{title}, {difference.measure.upper()}, {first} and {second}"
     if not difference.measurable:
-        return f"{title}, {measure}: not measurable, for one class is missing."
+        return f"{what}: not measurable, for one class is missing."
     gain, bounds = difference.gain, f"[{difference.gain.low:+.3f}, {difference.gain.high:+.3f}]"
-    better, worse = (second, first) if gain.value > 0 else (first, second)
-    by = abs(gain.value)
     if difference.holds:
-        return f"{title}, {measure}: {better} is better than {worse} by {by:.3f} {bounds}; the difference holds."
+        better = second if gain.value > 0 else first
+        return f"{what}: {better} is better by {abs(gain.value):.3f} {bounds}; the difference holds."
     if gain.low <= 0 <= gain.high:
-        return f"{title}, {measure}: no difference shown; {bounds} holds 0."
+        return f"{what}: no difference shown; {bounds} holds 0."
     return (
-        f"{title}, {measure}: no difference shown; the interval {bounds} excludes 0, but corrected for the number of "
-        f"labels p is {difference.corrected:.2g}."
+        f"{what}: no difference shown; the interval {bounds} excludes 0, but corrected for the number of labels p is "
+        f"{difference.corrected:.2g}."
     )

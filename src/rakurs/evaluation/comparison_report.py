@@ -35,9 +35,9 @@ def write_comparison(found: Comparison, folder: Path, *, when: datetime) -> Path
     write_csv([_row(one) for one in found.differences], folder / "differences.csv")
     if found.accuracy:
         write_csv(found.accuracy, folder / "accuracy.csv")
-    patients = len(np.unique(found.patients))
+    patients, names = len(np.unique(found.patients)), list(found.answers)
     page = Page(
-        heading=f"{' beside '.join(found.answers)}",
+        heading=f"{', '.join(names[:-1])} and {names[-1]} on the same films",
         facts=[
             ("Data set", found.data_set),
             ("Studies", f"{len(found.truth):,} of {patients:,} patients"),
@@ -94,6 +94,13 @@ def _summary(found: Comparison) -> Iterator[str]:
     missing = [title_of(found.labels[int(axis)]) for axis in np.flatnonzero(~measurable(found.truth))]
     if missing:
         yield f"Not measurable here, for the split has no positives, or nothing else: {', '.join(missing)}."
+    means = {
+        name: value
+        for one in found.differences
+        if one.label == MEAN and one.measure == "auroc"
+        for name, value in zip(one.readers, (one.first, one.second), strict=True)
+    }
+    yield f"Mean AUROC: {', '.join(f'{name} {_number(value) or NOT_MEASURABLE}' for name, value in means.items())}."
     for one in found.differences:
         if one.label == MEAN and one.measure == "auroc":
             yield said(one, title=MEAN_TITLE)

@@ -68,10 +68,7 @@ def precision_recall_curve(truth: BoolArray, score: FloatArray) -> tuple[Float64
 
 
 def places(score: FloatArray) -> IntArray:
-    """The place of each score (n,) among the distinct ones, from 0 upwards; ties share a place.
-
-    A bootstrap finds the places once and counts every resample by them, which needs no further sorting.
-    """
+    """The place of each score (n,) among the distinct ones, from 0 upwards; ties share a place."""
     return np.unique(score, return_inverse=True)[1].astype(np.int64)
 
 
