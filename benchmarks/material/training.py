@@ -82,7 +82,7 @@ def rakurs_steps(name: str, data: Data, *, batch: int) -> Steps:
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     stage = Stage(rows_columns=side, epochs=1, batch=batch, learning_rate=1e-4)
     recipe, machine = Recipe(network=name, stages=[stage]), Machine()
-    learner = Learner(network, optimizer_of(recipe, network), machine.scaler(), None)
+    learner = Learner(network, network, optimizer_of(recipe, network), machine.scaler(), average=None)
     task = task_of(side)
 
     def steps(n: int) -> None:

@@ -14,8 +14,8 @@ _PAD_BYTES = 256 * 2**20
 def keep_memory() -> bool:
     """Let glibc keep the memory of large tensors when they are freed; says whether it does.
 
-    By default it maps each of them from the system and gives it back at the end of the step, and the
-    system clears every page again: a third of the time of a training on a processor (docs/benchmarks.md).
+    By default it maps each of them from the system and gives it back at the end of the step, and the system clears
+    every page again: a sixth of the time of a training of small convolutions on a processor (docs/benchmarks.md).
     Memory then stays with the process until it ends. Nothing is done where the C library is another.
     """
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":

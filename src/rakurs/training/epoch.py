@@ -62,9 +62,13 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True)
 class Learner:
-    """What changes at every step: the network, its optimizer, and the average of its weights."""
+    """What changes at every step: the network, its optimizer, and the average of its weights.
+
+    `shared` is the network as its gradients are averaged over all processes.
+    """
 
     network: nn.Module
+    shared: nn.Module
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     average: Average | None
@@ -96,7 +100,7 @@ def train_epoch(learner: Learner, lesson: Lesson, *, epoch: int, progress: Progr
         raise TrainingError(f"The stage of {stage.rows_columns} px draws less than one batch of {stage.batch} films.")
     if machine.rank:
         generator.manual_seed(seed + OTHER_RANK * machine.rank)
-    shared, total = machine.share(learner.network), torch.zeros((), device=machine.device)
+    total = torch.zeros((), device=machine.device)
     learn(learner.network)
     for step, rows in enumerate(batches):
         done = (epoch * len(batches) + step) / (stage.epochs * len(batches))
@@ -104,18 +108,18 @@ def train_epoch(learner: Learner, lesson: Lesson, *, epoch: int, progress: Progr
             group["lr"] = _learning_rate(stage, done)
         with _enough_memory(stage):
             batch = _drawn(lesson, rows[machine.rank :: machine.processes], generator=generator)
-            total += _step(learner, lesson, batch=batch, network=shared)
+            total += _step(learner, lesson, batch=batch)
         if machine.device.type == "cpu" or step % LOOK_EVERY == 0 or step + 1 == len(batches):
             _refuse_no_number(total)
         progress(f"{stage.rows_columns} px, epoch {epoch + 1} of {stage.epochs}", step + 1, len(batches))
     return float(machine.add_up(total)) / (machine.processes * len(batches))
 
 
-def _step(learner: Learner, lesson: Lesson, *, batch: Batch, network: nn.Module) -> Tensor:
-    """Learn from one batch by `network`, which is the learner's own shared among processes; the loss."""
+def _step(learner: Learner, lesson: Lesson, *, batch: Batch) -> Tensor:
+    """Learn from one batch; its loss."""
     films, truth, offsets = batch
     with lesson.machine.mixed():
-        logits = network(films)
+        logits = learner.shared(films)
     loss = lesson.loss(logits.float() + offsets, truth)
     learner.optimizer.zero_grad()
     learner.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
@@ -136,7 +140,7 @@ def _drawn(lesson: Lesson, rows: npt.NDArray[np.int64], *, generator: torch.Gene
     truth = torch.from_numpy(data.films.truth[rows]).float()
     offsets = lesson.offsets[torch.from_numpy(rows)]
     if lesson.recipe.mixup:
-        films, truth, offsets = _mixed((films, truth, offsets), alpha=lesson.recipe.mixup, generator=generator)
+        films, truth, offsets = mixed((films, truth, offsets), alpha=lesson.recipe.mixup, generator=generator)
     return as_input(films, lesson.task.preprocess), truth.to(device), offsets.to(device)
 
 
@@ -150,7 +154,7 @@ def _changed(films: Tensor, lesson: Lesson, *, source_px: npt.NDArray[np.int64],
     return augment(films, degradable=degradable, degrade=lesson.stage.degrade, generator=generator)
 
 
-def _mixed(batch: Batch, *, alpha: float, generator: torch.Generator) -> Batch:
+def mixed(batch: Batch, *, alpha: float, generator: torch.Generator) -> Batch:
     """Each film with a share of another, and its truth likewise (Zhang et al. 2018, mixup)."""
     n = len(batch[0])
     seed, order = torch.randint(2**31, (), generator=generator), torch.randperm(n, generator=generator)

@@ -211,7 +211,8 @@ def _learner(training: Training, stage: Stage, *, resumed: bool) -> Learner:
     if resumed and training.left is not None:
         optimizer.load_state_dict(training.left["optimizer"])
         scaler.load_state_dict(training.left["scaler"] or scaler.state_dict())
-    return Learner(network=training.network, optimizer=optimizer, scaler=scaler, average=training.average)
+    shared, average = training.machine.share(training.network), training.average
+    return Learner(network=training.network, shared=shared, optimizer=optimizer, scaler=scaler, average=average)
 
 
 def _keep(training: Training, number: int, *, exported: dict[str, Tensor]) -> None:
