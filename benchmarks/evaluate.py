@@ -7,7 +7,7 @@
   label of a share of the same resamples, whose time is scaled up; on these resamples both must agree to 1e-9.
 - Reading: films a second through the pack that ships, or a random one where it is missing, with films of 1024 px as
   PNG: one thread, all cores (each thread decodes and answers its own films), and all cores on one batch at a time.
-  Films a processor-second say the same on a machine that does other work: what is lost by sharing is lost there too.
+  Films a processor-second tell what is lost by sharing even on a machine that does other work.
 
 Each question runs in processes of its own; peak memory is the kernel's (getrusage), imports included.
 """
