@@ -140,3 +140,14 @@ def test_the_exported_network_embeds_as_the_whitening_says() -> None:
     embedding = Embed(whitening)(torch.from_numpy(films)).numpy()
 
     np.testing.assert_allclose(embedding, embedded(films, whitening), rtol=1e-2, atol=1e-2)
+
+
+def test_what_hardly_varies_beside_its_mean_is_not_taken_for_a_direction() -> None:
+    films = descriptors()
+    noisy = np.column_stack([films, np.float32(0.3) + np.random.default_rng(3).uniform(0, 1e-7, N).astype(np.float32)])
+    whitening = fit_whitening(noisy, axes=KEPT)
+
+    rounded = noisy.copy()
+    rounded[:, -1] += 1e-6
+
+    np.testing.assert_allclose(embedded(rounded, whitening), embedded(noisy, whitening), rtol=1e-2, atol=1e-2)

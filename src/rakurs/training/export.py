@@ -28,6 +28,13 @@ TOLERANCE = 1e-4
 
 CHECKED_BATCHES = (1, 3)
 
+REMEDIES = {
+    "logits": "If the training's loss was a number to its end, report this with the network's name.",
+    "heat_maps": "If the training's loss was a number to its end, report this with the network's name.",
+    "embedding": "A network that hardly tells one film from another, as after a few steps, has none: train it longer.",
+}
+"""What to do where an output differs."""
+
 HEAVIEST = 2**31 - 2**24
 """Bytes of weights in one file: a protobuf message ends at 2 GiB, and the graph needs its part."""
 
@@ -104,7 +111,8 @@ class Embed(nn.Module):
         """(n, d) -> (n, k + 1)."""
         z = (descriptor - self.mean) / self.deviation
         along = z @ self.axes  # (n, k)
-        left = (z.square().sum(1, keepdim=True) - along.square().sum(1, keepdim=True)).clamp(min=0).sqrt()
+        # Not the difference of two sums of squares, which float32 would lose where little is left.
+        left = (z - along @ self.axes.T).square().sum(1, keepdim=True).sqrt()
         return torch.cat([along / self.spread, self.left_scale * left], 1)
 
 
@@ -216,7 +224,7 @@ def _refuse_difference(exportable: Exportable, content: bytes, *, images: Tensor
         if not difference <= TOLERANCE:
             raise TrainingError(
                 f"The exported network's {name} differ from torch by {difference:.1e} of their largest value with "
-                f"{len(images)} images; expected at most {TOLERANCE:.0e}. Nothing was written."
+                f"{len(images)} images; expected at most {TOLERANCE:.0e}. Nothing was written. {REMEDIES[name]}"
             )
 
 

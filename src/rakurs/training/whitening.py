@@ -13,6 +13,10 @@ AXES = 96
 """Principal directions kept; between 64 and 128 nothing changed much where it was measured."""
 
 
+LEAST_VARIATION = 1e-3
+"""Deviation over mean below which a value tells of rounding in float32 rather than of films."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Whitening:
     """What turns a descriptor (d,) into an embedding (k + 1,).
@@ -42,7 +46,8 @@ def fit_whitening(descriptors: FloatArray, *, axes: int = AXES) -> Whitening:
     if len(descriptors) <= axes:
         raise TrainingError(f"{len(descriptors)} films are too few to measure {axes} directions; give more.")
     wide = np.asarray(descriptors, np.float64)
-    mean, deviation = wide.mean(0), wide.std(0) + 1e-6
+    mean = wide.mean(0)
+    deviation = np.maximum(wide.std(0) + 1e-6, LEAST_VARIATION * np.abs(mean))
     z = (wide - mean) / deviation
     _, strength, directions = np.linalg.svd(z, full_matrices=False)
     kept = directions[:axes].T  # (d, k)
