@@ -126,8 +126,9 @@ def _begun(training: Training) -> str:
     name, origin = training.plan.recipe.network, training.network.origin
     if training.history:
         return f"{name} goes on after {len(training.history)} epochs."
-    hint = f" {where_to_put(name)}" if origin == RANDOM and training.plan.recipe.pretrained and name in URLS else ""
-    return f"{name} begins from {origin}.{hint}"
+    if origin == RANDOM and training.plan.recipe.pretrained and name in URLS:
+        return f"{name} begins from {origin}: those of ImageNet are not on this machine. {where_to_put(name)}"
+    return f"{name} begins from {origin}."
 
 
 def _go_on(training: Training, held: State) -> None:
