@@ -21,7 +21,7 @@ FITTED_ON = 8
 
 
 def torchxrayvision() -> Any:
-    """The library."""
+    """The library, which imports torchvision."""
     return library("torchxrayvision")
 
 

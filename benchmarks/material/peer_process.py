@@ -11,7 +11,7 @@ import sys
 import torch
 
 film, weights, *options = sys.argv[1:]
-if options:  # see networks.py; nothing is tried before it, so that a failure costs the peer no time
+if options:  # see rakurs.training.libraries; nothing is tried before it, so that a failure costs the peer no time
     declared = torch.library.Library("torchvision", "FRAGMENT")
     declared.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     declared.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
