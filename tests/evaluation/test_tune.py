@@ -183,6 +183,21 @@ def test_films_of_elsewhere_widen_the_gate(tuned: Tuned, tmp_path: Path) -> None
     assert with_them.calibration == without.calibration
 
 
+def test_a_pack_that_is_only_compared_is_not_gated_and_otherwise_measured_alike(tuned: Tuned) -> None:
+    measured = tune_pack(
+        tuned.pack.folder,
+        task=tuned.pack.task,
+        studies=tuned.studies,
+        accepted={},
+        data_set="made up, val",
+        progress=silent,
+        gated=False,
+    )
+
+    assert measured.gate == {}
+    assert measured.model_copy(update={"gate": tuned.measured.gate}) == tuned.measured
+
+
 def test_a_label_that_no_film_has_cannot_be_tuned(tuned: Tuned) -> None:
     truth = tuned.films.truth.copy()
     truth[:, 2] = False

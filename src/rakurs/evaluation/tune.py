@@ -36,11 +36,13 @@ def tune_pack(
     accepted: Mapping[str, list[Path]],
     data_set: str,
     progress: Progress,
+    gated: bool = True,
 ) -> Measured:
     """Measure the networks in a pack's folder on validation studies, never on test studies.
 
     `accepted` holds further groups of images of the main view that the gate must let pass, as those
-    of other hospitals.
+    of other hospitals. Without `gated` there is no gate, for which every image is read in each wrong
+    posture as well: a pack that is only compared needs none.
 
     Raises:
         UsageError: a network's view has no images here, an image cannot be read, or a label lacks one of its classes.
@@ -55,6 +57,7 @@ def tune_pack(
             task=task,
             films=studies.films[view],
             accepted=accepted if view == task.main_view.name else {},
+            gated=gated,
             progress=progress,
         )
         for view, file in files.items()
@@ -66,7 +69,7 @@ def tune_pack(
         validation=describe_studies(studies, task, data_set=data_set),
         calibration={view: of_view.calibration for view, of_view in tuned.items()},
         fusion=fit_fusion(logits, studies.truth, task=task),
-        gate={view: of_view.gate for view, of_view in tuned.items()},
+        gate={view: of_view.gate for view, of_view in tuned.items() if of_view.gate is not None},
     )
     probability = activate(fuse_studies(logits, measured), task)
     return measured.model_copy(
@@ -79,32 +82,50 @@ def tune_pack(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Tuned:
-    """What was measured of one view: calibrated `logits` (m, labels) of its films, calibration and gate."""
+    """What was measured of one view: calibrated `logits` (m, labels) of its films, calibration, maybe the gate."""
 
     logits: FloatArray
     calibration: dict[str, Calibration]
-    gate: Gate
+    gate: Gate | None
 
 
 def _tune_view(
-    network: Network, *, task: Task, films: Films, accepted: Mapping[str, list[Path]], progress: Progress
+    network: Network,
+    *,
+    task: Task,
+    films: Films,
+    accepted: Mapping[str, list[Path]],
+    gated: bool,
+    progress: Progress,
 ) -> _Tuned:
-    ways = postures(task)
-    by_posture = {
-        kind: answer_films(network, films.files, preprocess=task.preprocess, progress=progress, change=change)[1]
-        for kind, change in ways.items()
-        if kind != UPRIGHT
-    }
     logits, upright = answer_films(network, films.files, preprocess=task.preprocess, progress=progress)
-    groups = {f"source {px} px": upright[films.source_px == px] for px in np.unique(films.source_px)}
-    for name, files in accepted.items():
-        groups[name] = answer_films(network, files, preprocess=task.preprocess, progress=progress)[1]
     calibration = calibrate_labels(logits, films.truth, task=task)
     return _Tuned(
         logits=apply_calibration(logits, calibration, task=task),
         calibration=calibration,
-        gate=measure_gate({UPRIGHT: upright, **by_posture}, groups),
+        gate=_gate(network, upright, task=task, films=films, accepted=accepted, progress=progress) if gated else None,
     )
+
+
+def _gate(
+    network: Network,
+    upright: FloatArray,
+    *,
+    task: Task,
+    films: Films,
+    accepted: Mapping[str, list[Path]],
+    progress: Progress,
+) -> Gate:
+    """The limits of a view: `upright` (m, d) are the embeddings of its films as they should lie."""
+    by_posture = {
+        kind: answer_films(network, films.files, preprocess=task.preprocess, progress=progress, change=change)[1]
+        for kind, change in postures(task).items()
+        if kind != UPRIGHT
+    }
+    groups = {f"source {px} px": upright[films.source_px == px] for px in np.unique(films.source_px)}
+    for name, files in accepted.items():
+        groups[name] = answer_films(network, files, preprocess=task.preprocess, progress=progress)[1]
+    return measure_gate({UPRIGHT: upright, **by_posture}, groups)
 
 
 def calibrate_labels(logits: FloatArray, truth: BoolArray, *, task: Task) -> dict[str, Calibration]:

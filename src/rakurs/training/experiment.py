@@ -229,6 +229,7 @@ def _run_fold(arm: Arm, splits: dict[str, Studies], *, folder: Path, declared: P
             accepted={},
             data_set=f"validation of {arm.name}",
             progress=laboratory.progress,
+            gated=False,
         )
         write_measured(measured, pack)
     return _answered(arm, splits["test"], pack=pack, histories=histories, progress=laboratory.progress)
