@@ -183,6 +183,6 @@ def test_an_index_without_rows_is_refused(tmp_path: Path) -> None:
 def test_an_index_that_cannot_be_written_leaves_nothing_half_written(tmp_path: Path) -> None:
     (tmp_path / "index.parquet").mkdir()
 
-    with pytest.raises(UsageError, match=r"index\.parquet cannot be written"):
+    with pytest.raises(IsADirectoryError):
         written(tmp_path)
     assert not list(tmp_path.glob("*.partial"))

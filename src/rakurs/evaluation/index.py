@@ -107,7 +107,8 @@ def write_index(columns: Mapping[str, Sequence[Any]] | pa.Table, *, images: Path
     """Write an index, whole or not at all; columns that are not given are null.
 
     Raises:
-        UsageError: as `read_index`, or the file cannot be written.
+        UsageError: as `read_index`.
+        OSError: the file cannot be written.
     """
     given = columns if isinstance(columns, pa.Table) else pa.table(dict(columns))
     parts = [
@@ -122,9 +123,9 @@ def write_index(columns: Mapping[str, Sequence[Any]] | pa.Table, *, images: Path
         path.parent.mkdir(parents=True, exist_ok=True)
         parquet.write_table(table, partial)
         return partial.replace(path)
-    except OSError as error:
+    except OSError:
         partial.unlink(missing_ok=True)
-        raise UsageError(f"The index {path.name} cannot be written in {path.parent}: {error.strerror}.") from None
+        raise
 
 
 def read_index(path: Path, *, images: Path | None = None) -> Index:
