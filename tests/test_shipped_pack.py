@@ -13,7 +13,7 @@ import pytest
 from rakurs.errors import Refusal
 from rakurs.inference.check import check_pack
 from rakurs.inference.images import decode_image, read_image
-from rakurs.inference.read import Reader, load_reader, read_study
+from rakurs.inference.read import Reader, load_reader, read_files, read_study
 from rakurs.pack import find_pack, read_pack
 from rakurs.study import FloatArray, Image, Study
 from tests import films
@@ -152,3 +152,28 @@ def test_of_real_dicom_files_only_human_chests_with_a_true_header_are_read(reade
     found = answers(reader, [data_folder / "dicom" / row["file"] for row in rows])
 
     assert {row["file"] for row, code in zip(rows, found, strict=True) if code == READ} == chests - altered
+
+
+def test_the_mushroom_pack_keeps_every_rule_and_always_warns_of_eating() -> None:
+    pack = read_pack(find_pack("mushroom"))
+
+    assert [check.rule for check in check_pack(pack.folder) if not check.passed] == []
+    assert pack.task.caution is not None
+    assert pack.task.caution["en"] == "Not for deciding what to eat."
+    assert set(pack.networks) == {"top", "side"}
+    assert pack.measured is not None
+    assert pack.measured.confidence is not None
+
+
+def test_a_mushroom_is_read_from_two_photographs_or_from_either_alone(data_folder: Path) -> None:
+    reader = load_reader(read_pack(find_pack("mushroom")))
+    top = data_folder / "mushrooms" / "Amanita_muscaria" / "lannyf_0985.jpg"
+    side = sorted((data_folder / "mushrooms" / "Amanita_virosa").glob("*.jpg"))[0]
+
+    both = read_files(reader, {"top": top, "side": side})
+    alone = read_files(reader, {"top": top})
+
+    assert both.warnings[0].code == "caution"
+    assert max(alone.findings, key=lambda finding: finding.probability).label == "amanita-muscaria"
+    assert {view for finding in both.findings for view in finding.heat_maps} == {"top", "side"}
+    assert sum(finding.probability for finding in both.findings) == pytest.approx(1, abs=1e-5)

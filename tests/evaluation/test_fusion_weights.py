@@ -11,7 +11,7 @@ from scipy.optimize import minimize  # type: ignore[import-untyped]
 from scipy.special import log_expit, log_softmax  # type: ignore[import-untyped]
 
 from rakurs.evaluation.answers import BoolArray, Float64Array
-from rakurs.evaluation.fusion_weights import SMALLEST_WEIGHT, fit_fusion
+from rakurs.evaluation.fusion_weights import FEWEST_STUDIES, SMALLEST_WEIGHT, fit_fusion
 from rakurs.task import Task
 from tests.inference.test_fusion import EXCLUSIVE, TASK
 
@@ -80,9 +80,10 @@ def test_studies_that_lack_a_view_are_not_asked() -> None:
     assert fit_fusion(answers, truth, task=TASK) == expected
 
 
-def test_without_a_study_of_all_views_they_count_alike() -> None:
+@pytest.mark.parametrize("complete", [0, FEWEST_STUDIES - 1])
+def test_with_few_studies_of_all_views_they_count_alike(complete: int) -> None:
     answers, truth = independent(1.5, 0.8)
-    answers["side"][:] = np.nan
+    answers["side"][complete:] = np.nan
 
     assert fit_fusion(answers, truth, task=TASK) == {"top": 0.5, "side": 0.5}
 

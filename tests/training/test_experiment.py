@@ -222,7 +222,9 @@ def test_folds_keep_patients_together_and_test_everybody_once(tmp_path: Path) ->
     index = write_images(tmp_path, splits=(60, 0, 0))
     patients = index.table["patient"].to_pylist()
 
-    folds = [fold_index(index, folds=3, fold=fold).table["split"].to_pylist() for fold in range(3)]
+    experiment = write_experiment(tmp_path, head="folds = 3\n")
+
+    folds = [fold_index(index, experiment, fold=fold).table["split"].to_pylist() for fold in range(3)]
 
     tested = [[of_image == "test" for of_image in fold] for fold in folds]
     assert np.array(tested).sum(0).tolist() == [1] * 60

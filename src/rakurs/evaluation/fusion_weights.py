@@ -13,6 +13,9 @@ from rakurs.task import Task
 SMALLEST_WEIGHT = 0.01
 """A view that helps nothing still counts a little: a weight of nothing could not be told from a missing one."""
 
+FEWEST_STUDIES = 20
+"""With fewer studies of all views, weights would tell of these studies and not of the views."""
+
 STEPS = 50
 
 
@@ -21,13 +24,13 @@ def fit_fusion(answers: Mapping[str, FloatArray], truth: BoolArray, *, task: Tas
 
     `answers[view]` are calibrated logits (n, labels), NaN where a study lacks the view; `truth` is
     bool (n, labels). The weights minimise the cross-entropy of the fused logits, are not negative,
-    and may sum to more than 1. A prior worth two studies holds them near the mean; without a study
-    that has all views they are the mean.
+    and may sum to more than 1. A weak prior holds them near the mean, which they are where fewer than
+    `FEWEST_STUDIES` have all views.
     """
     views = list(answers)
     logits = np.stack([np.asarray(answers[view], np.float64) for view in views])  # (views, n, labels)
     complete = ~np.isnan(logits).any((0, 2))
-    if len(views) == 1 or not complete.any():
+    if len(views) == 1 or complete.sum() < FEWEST_STUDIES:
         return dict.fromkeys(views, round(1 / len(views), 6))
     weights = _fit(logits[:, complete], np.asarray(truth)[complete].astype(np.float64), task=task)
     return {view: round(max(SMALLEST_WEIGHT, float(weight)), 6) for view, weight in zip(views, weights, strict=True)}

@@ -31,9 +31,6 @@ from rakurs.training.machine import Machine
 from rakurs.training.publish import export_checkpoints
 from rakurs.training.recipe import read_recipe
 
-VAL_PARTS = 10
-"""With folds, one part in so many of the patients validates each fold's networks."""
-
 
 class _Part(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
@@ -60,7 +57,8 @@ class Experiment(_Part):
     """What is trained, and what is asked of it.
 
     `input_px`, if given, is the side of the input instead of the tasks' own. With `folds`, every
-    patient is answered once by networks that did not learn from any image of theirs; without, networks
+    patient is answered once by networks that did not learn from any image of theirs, and of the others
+    one part in `val_parts` validates; without, networks
     learn from `train_share` of the patients of the split `train` and answer the split `test`.
     """
 
@@ -68,6 +66,7 @@ class Experiment(_Part):
     data_set: str
     input_px: int | None = Field(default=None, ge=32)
     folds: int = Field(default=0, ge=0, le=20)
+    val_parts: int = Field(default=10, ge=2)
     train_share: float = Field(default=1.0, gt=0, le=1)
     costs: str | None = None
     arms: list[Arm] = Field(min_length=1)
@@ -183,7 +182,7 @@ def _folds(experiment: Experiment, index: Index, *, task: Task, out: Path) -> It
         yield out, _thinned(studies_of(index, task), index, task=task, share=experiment.train_share)
         return
     for fold in range(experiment.folds):
-        yield out / f"fold-{fold + 1}", studies_of(fold_index(index, folds=experiment.folds, fold=fold), task)
+        yield out / f"fold-{fold + 1}", studies_of(fold_index(index, experiment, fold=fold), task)
 
 
 def _thinned(splits: dict[str, Studies], index: Index, *, task: Task, share: float) -> dict[str, Studies]:
@@ -198,12 +197,13 @@ def _thinned(splits: dict[str, Studies], index: Index, *, task: Task, share: flo
     return studies_of(Index(table=index.table.filter(pa.array(kept)), images=index.images), task)
 
 
-def fold_index(index: Index, *, folds: int, fold: int) -> Index:
-    """The index with new splits by patient: one part in `folds` tests, one in `VAL_PARTS` of the rest validates."""
+def fold_index(index: Index, experiment: Experiment, *, fold: int) -> Index:
+    """The index with new splits by patient: one part in `folds` tests, one in `val_parts` of the rest validates."""
+    folds, val_parts = experiment.folds, experiment.val_parts
     splits = []
     for patient in index.table["patient"].to_pylist():
-        part = _part_of(patient, folds * VAL_PARTS)
-        inner = (part // folds + fold) % VAL_PARTS
+        part = _part_of(patient, folds * val_parts)
+        inner = (part // folds + fold) % val_parts
         splits.append("test" if part % folds == fold else "val" if inner == 0 else "train")
     place = index.table.column_names.index("split")
     return Index(table=index.table.set_column(place, "split", pa.array(splits)), images=index.images)
