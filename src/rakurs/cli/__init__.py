@@ -20,6 +20,9 @@ from rakurs.cli.lazy import LazyGroup
         "evaluate": "rakurs.cli.evaluate:evaluate",
         "compare": "rakurs.cli.compare:compare",
         "experiment": "rakurs.cli.experiment:experiment",
+        "serve": "rakurs.cli.serve:serve",
+        "work": "rakurs.cli.serve:work",
+        "admin": "rakurs.cli.admin:admin",
     },
     context_settings={"help_option_names": ["-h", "--help"]},
 )

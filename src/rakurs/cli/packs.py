@@ -120,7 +120,7 @@ def _show_head(console: Console, pack: Pack) -> None:
 def _labels(pack: Pack) -> Table:
     from rich.table import Table
 
-    from rakurs.cli.weight import points_of
+    from rakurs.inference.weight import points_of
     from rakurs.task import title_of
 
     points = [point for point, _ in points_of(pack, pack.task.labels[0].name)]

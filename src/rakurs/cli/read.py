@@ -81,7 +81,7 @@ def read(
     if count == 0:
         raise UsageError("There is no file in these folders; --recursive also looks into the folders within.")
     studies = studies_in(sources, recursive=recursive, without=written)
-    jobs = jobs or _cores()
+    jobs = jobs or cores()
     reader = load_reader(pack, threads=jobs if count == 1 else 1)
     answers = _answers(reader, studies, jobs=min(jobs, count), out=out, resume=resume)
     with ExitStack() as stack:
@@ -90,7 +90,7 @@ def read(
     click.get_current_context().exit(SOME_REFUSED if refused else 0)
 
 
-def _cores() -> int:
+def cores() -> int:
     """The cores that this process may use, which in a container are fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

@@ -14,10 +14,10 @@ from markupsafe import Markup
 
 import rakurs
 from rakurs.cli.answer import Answer
-from rakurs.cli.weight import TICKS, by_weight, number, place, points_of, tick_name
-from rakurs.cli.words import CODES, LANGUAGES, MEASURED_ON, POINT_NAMES, POINT_RULES, WORDS, both
 from rakurs.inference.document import Document, pack_document
 from rakurs.inference.overlay import COLOURS, film_jpeg, map_png
+from rakurs.inference.weight import TICKS, by_weight, number, place, points_of, tick_name
+from rakurs.inference.words import CODES, LANGUAGES, MEASURED_ON, POINT_NAMES, POINT_RULES, WORDS, both
 from rakurs.pack import Interval, Pack, Threshold
 from rakurs.study import Finding, HeatMap, Image, Reading
 from rakurs.task import Label, OperatingPoint, Task, View, title_of

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from rakurs.cli.disk import printing
-from rakurs.cli.weight import TICKS, by_weight, number, place, points_of, tick_name
 from rakurs.inference.document import Document
+from rakurs.inference.weight import TICKS, by_weight, number, place, points_of, tick_name
 from rakurs.pack import Pack
 from rakurs.task import OperatingPoint
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from rakurs.cli.weight import by_weight, number, place
+from rakurs.inference.weight import by_weight, number, place
 from rakurs.pack import read_pack
+from tests.packs import write_pack
 
 
 def finding(label: str, probability: float) -> dict[str, Any]:
@@ -16,7 +17,8 @@ def finding(label: str, probability: float) -> dict[str, Any]:
     return {"label": label, "probability": probability, "operating_points": reached}
 
 
-def test_findings_that_reach_more_points_come_first_then_the_likelier(pack: Path) -> None:
+def test_findings_that_reach_more_points_come_first_then_the_likelier(tmp_path: Path) -> None:
+    pack = write_pack(tmp_path / "tiny")
     findings = [finding("effusion", 0.05), finding("mass", 0.2), finding("pneumothorax", 0.7), finding("other", 0.3)]
     assert [each["label"] for each in by_weight(findings, read_pack(pack))] == [
         "pneumothorax", "other", "mass", "effusion",

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from rakurs.cli.words import CODES, MEASURED_ON, POINT_NAMES, POINT_RULES, WORDS
 from rakurs.errors import RefusalCode
+from rakurs.inference.words import CODES, MEASURED_ON, POINT_NAMES, POINT_RULES, WORDS
 
 CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
 
