@@ -101,4 +101,4 @@ def work(*, jobs: int | None) -> None:
     start.bring_up_to_date()
     from rakurs.service.worker import work as run_worker
 
-    run_worker(jobs=jobs or cores())
+    run_worker(jobs=jobs or cores(), ready=lambda: click.echo("Rakurs reads what is queued"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Final
 
 from django.conf import settings
@@ -21,10 +22,11 @@ LOOK_AGAIN_S: Final = 2.0
 AGAIN_AFTER_S: Final = 1.0
 
 
-def work(*, jobs: int) -> None:
+def work(*, jobs: int, ready: Callable[[], None]) -> None:
     """Read studies, so many at a time, until SIGTERM or Ctrl-C; go on when the database was gone."""
     reader_of(settings.DEFAULT_PACK)
     start_keeper()
+    ready()
     while True:
         worker = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]
         try:

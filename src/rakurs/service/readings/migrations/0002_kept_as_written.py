@@ -10,14 +10,14 @@ TABLES = ("readings_review", "readings_auditrow")
 
 FUNCTION = """
 CREATE FUNCTION readings_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN RAISE EXCEPTION 'rows of % are kept as they were written', TG_TABLE_NAME; END $$
+BEGIN RAISE EXCEPTION 'rows of this table are kept as they were written'; END $$
 """
 POSTGRESQL = """
 CREATE TRIGGER {table}_kept BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION readings_refuse_change()
 """
 SQLITE = """
 CREATE TRIGGER {table}_kept BEFORE UPDATE ON {table}
-BEGIN SELECT RAISE(ABORT, 'rows of {table} are kept as they were written'); END
+BEGIN SELECT RAISE(ABORT, 'rows of this table are kept as they were written'); END
 """
 
 
