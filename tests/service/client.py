@@ -71,15 +71,15 @@ class Person:
         assert answer.status == 200, answer.body
         return Person(self.address, token=answer.json["access"])
 
-    def upload(
-        self, *files: tuple[str, bytes], wait: float = 30, name: str = "film.png", **fields: str
-    ) -> Answer:
+    def upload(self, *files: tuple[str, bytes], wait: float = 30, name: str = "film.png", **fields: str) -> Answer:
         body = form(files, name=name, fields=fields)
         headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
         return self.ask("POST", f"/api/studies/?wait={wait}", body=body, headers=headers)
 
 
-def form(files: Sequence[tuple[str, bytes]], *, name: str = "film.png", fields: Mapping[str, str] | None = None) -> bytes:
+def form(
+    files: Sequence[tuple[str, bytes]], *, name: str = "film.png", fields: Mapping[str, str] | None = None
+) -> bytes:
     """A multipart body (RFC 7578)."""
     head = f"--{BOUNDARY}\r\nContent-Disposition: form-data; name="
     parts = [f'{head}"{field}"\r\n\r\n{value}\r\n'.encode() for field, value in (fields or {}).items()]

