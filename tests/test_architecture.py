@@ -57,6 +57,12 @@ def test_words_of_the_house_bring_no_inference_runtime() -> None:
     assert "onnxruntime" not in imported_with("rakurs.errors", "rakurs.task", "rakurs.study", "rakurs.pack")
 
 
+def test_the_service_never_brings_torch() -> None:
+    program = "rakurs.service.start as start; start.set_up(); import rakurs.service.urls, rakurs.service.server"
+    assert {"django", "rest_framework"} <= imported_with(program)
+    assert "torch" not in imported_with(program)
+
+
 def test_the_command_line_starts_without_heavy_imports() -> None:
     assert imported_with("rakurs.cli").isdisjoint({"torch", "django", "onnxruntime", "cv2", "matplotlib"})
 

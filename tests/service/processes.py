@@ -28,6 +28,7 @@ PEOPLE: Mapping[str, tuple[str, str]] = {
     "reviewer": ("Red clinic", "reviewer"),
     "administrator": ("Red clinic", "administrator"),
     "neighbour": ("Blue clinic", "administrator"),
+    "stranger": ("Grey clinic", "administrator"),
 }
 RAKURS = (sys.executable, "-c", "from rakurs.cli import main; main()")
 

@@ -98,6 +98,7 @@ def security_headers(get_response: Handler) -> Handler:
     """Headers that keep a browser from doing with an answer what nobody meant."""
 
     def answer(request: HttpRequest) -> HttpResponseBase:
+        request.get_host()  # refuses every name but ours
         response = get_response(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
         response.headers.setdefault("X-Frame-Options", "DENY")
