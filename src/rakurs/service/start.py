@@ -71,6 +71,8 @@ def bring_up_to_date() -> None:
             call_command("migrate", verbosity=0, interactive=False)
             call_command("flushexpiredtokens", verbosity=0)
         if connection.vendor == "sqlite":
+            with connection.cursor() as cursor:
+                cursor.execute("PRAGMA optimize")  # what its planner knows of long tables
             Path(connection.settings_dict["NAME"]).chmod(0o600)
     except DatabaseError as error:
         raise StartFault(

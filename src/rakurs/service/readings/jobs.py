@@ -148,7 +148,6 @@ def _failed(code: str, message: str) -> Outcome:
 
 def _record(study: Study, claim: UUID, *, outcome: Outcome) -> bool:
     """Write what became of a study, unless the claim was lost; all of it, or nothing."""
-    rank = rank_of(outcome.urgency, study.id)
     with transaction.atomic():
         ours = Study.objects.filter(id=study.id, claim=claim, state=State.READING).update(
             state=outcome.state,
@@ -159,19 +158,19 @@ def _record(study: Study, claim: UUID, *, outcome: Outcome) -> bool:
             seconds=outcome.seconds,
             refusal_code=outcome.refusal_code,
             refusal_message=outcome.refusal_message[:1000],
-            rank=rank,
+            rank=rank_of(outcome.urgency, study.id),
             claim=None,
             lease_until=None,
         )
         if not ours:
             return False
-        _record_parts(study, outcome, rank=rank)
+        _record_parts(study, outcome)
         tell_finished(study.id)
         transaction.on_commit(partial(ring, study.id))
     return True
 
 
-def _record_parts(study: Study, outcome: Outcome, *, rank: str) -> None:
+def _record_parts(study: Study, outcome: Outcome) -> None:
     for name, kept in outcome.views.items():
         StudyView.objects.filter(study=study, view=name).update(
             rows=kept.rows,
@@ -182,7 +181,7 @@ def _record_parts(study: Study, outcome: Outcome, *, rank: str) -> None:
         )
     Call.objects.bulk_create(
         [
-            Call(study=study, clinic_id=study.clinic_id, label=finding["label"], point=point, rank=rank)
+            Call(study=study, clinic_id=study.clinic_id, label=finding["label"], point=point)
             for finding in outcome.findings
             for point, reached in finding["operating_points"].items()
             if reached

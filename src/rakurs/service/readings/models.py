@@ -108,7 +108,15 @@ class Study(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["clinic", "-id"], condition=models.Q(deleted_at=None), name="study_by_time"),
             models.Index(fields=["clinic", "-rank"], condition=models.Q(deleted_at=None), name="study_by_urgency"),
-            models.Index(fields=["clinic", "state", "-id"], name="study_by_state"),
+            models.Index(
+                fields=["clinic", "state", "-id"], condition=models.Q(deleted_at=None), name="study_of_state_by_time"
+            ),
+            models.Index(
+                fields=["clinic", "state", "-rank"], condition=models.Q(deleted_at=None), name="study_of_state_by_rank"
+            ),
+            models.Index(
+                fields=["clinic", "reference"], condition=models.Q(deleted_at=None), name="study_by_reference"
+            ),
             models.Index(fields=["state", "id"], condition=models.Q(state__in=UNFINISHED), name="study_unfinished"),
         ]
 
@@ -141,19 +149,17 @@ class StudyView(models.Model):
 
 
 class Call(models.Model):
-    """A finding that reached an operating point; `clinic` and `rank` are the study's, so that one index finds them."""
+    """A finding that reached an operating point; `clinic` is the study's, so that one index finds them."""
 
     study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="calls")
     clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="+")
     label = models.CharField(max_length=64)
     point = models.CharField(max_length=64)
-    rank = models.CharField(max_length=48)
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["study", "label", "point"], name="call_once")]
         indexes: ClassVar = [
-            models.Index(fields=["clinic", "label", "point", "-rank"], name="call_by_urgency"),
-            models.Index(fields=["clinic", "label", "point", "-study"], name="call_by_time"),
+            models.Index(fields=["clinic", "label", "point", "study"], name="call_of_label"),
         ]
 
     def __str__(self) -> str:
