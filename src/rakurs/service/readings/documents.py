@@ -56,6 +56,7 @@ def _head(study: Study) -> Document:
         "finished_at": _time(study.finished_at),
         "reviewed_at": _time(study.reviewed_at),
         "calibrated": study.calibrated,
+        "answer": study.answer or None,
         "urgency": float(study.rank.partition("-")[0]) if study.state == State.READ else None,
         "refusal": reason if refused else None,
         "failure": reason if failed else None,

@@ -153,6 +153,7 @@ def _record(study: Study, claim: UUID, *, outcome: Outcome) -> bool:
             state=outcome.state,
             finished_at=timezone.now(),
             calibrated=outcome.calibrated,
+            answer=outcome.answer,
             warnings=outcome.warnings,
             findings=outcome.findings,
             seconds=outcome.seconds,

@@ -68,6 +68,7 @@ UNFINISHED = (State.QUEUED, State.READING)
 class Study(models.Model):
     """The images of one subject from one visit, and what a pack said of them.
 
+    `answer` is the label that holds where exactly one does and the pack is sure enough, else empty.
     `content` is the digest of the pack and of every view's file: the same user's same films are the
     same study. `rank` orders by urgency, `id` by time. While a worker reads, `claim` is its ticket,
     and `lease_until` the time at which others may take the study from it.
@@ -86,6 +87,7 @@ class Study(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
     calibrated = models.BooleanField(null=True)
+    answer = models.CharField(max_length=64, blank=True)
     warnings = models.JSONField(default=list)
     findings = models.JSONField(default=list)
     seconds = models.JSONField(default=dict)

@@ -67,6 +67,8 @@ def shown_pack(pack: Pack) -> dict[str, Any]:
         **pack_document(pack),
         "title": dict(task.title),
         "intended_use": dict(task.intended_use),
+        "caution": dict(task.caution) if task.caution else None,
+        "activation": task.activation,
         "calibrated": pack.calibrated,
         "views": [_shown_view(view, pack) for view in task.views],
         "labels": [_shown_label(label, pack) for label in task.labels],

@@ -279,6 +279,9 @@ def _use(study: Study, pack: Pack, *, say: _Words) -> Iterator[Flowable]:
     uses = {str(name): text for name, text in pack.task.intended_use.items()}
     yield paragraph(say("intended_use"), "heading")
     yield paragraph(uses.get(say.language) or uses.get("en", ""))
+    if pack.task.caution:
+        cautions = {str(name): text for name, text in pack.task.caution.items()}
+        yield paragraph(cautions.get(say.language) or cautions.get("en", ""), "warning")
     for view, digest in study.networks.items():
         yield paragraph(f"{say('network')} {view}: {digest}", "small")
     for held in study.views.all():

@@ -47,6 +47,7 @@ class Outcome:
     refusal_code: str = ""
     refusal_message: str = ""
     calibrated: bool | None = None
+    answer: str = ""
     warnings: list[dict[str, str]] = field(default_factory=list)
     findings: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -93,6 +94,7 @@ def _outcome(reading: Reading, pack: Pack, *, images: Mapping[str, Image], decod
     return Outcome(
         state="read",
         calibrated=reading.calibrated,
+        answer=reading.answer or "",
         warnings=document["warnings"],
         findings=[{**finding, "heat_maps": empty[finding["label"]]} for finding in document["findings"]],
         seconds={"decode": round(decoded, 4), **document["seconds"]},

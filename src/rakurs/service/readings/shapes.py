@@ -135,6 +135,12 @@ class PackSerializer(PackNameSerializer):
 
     title = serializers.DictField(child=serializers.CharField())
     intended_use = serializers.DictField(child=serializers.CharField())
+    caution = serializers.DictField(
+        child=serializers.CharField(), allow_null=True, help_text="Stands beside every reading."
+    )
+    activation = serializers.ChoiceField(
+        choices=["sigmoid", "softmax"], help_text="`softmax`: exactly one label holds."
+    )
     calibrated = serializers.BooleanField()
     views = ViewSerializer(many=True)
     labels = LabelSerializer(many=True)
@@ -253,6 +259,9 @@ class _StudyHead(Shape):
     finished_at = serializers.DateTimeField(allow_null=True)
     reviewed_at = serializers.DateTimeField(allow_null=True)
     calibrated = serializers.BooleanField(allow_null=True)
+    answer = serializers.CharField(
+        allow_null=True, help_text="The label that holds, where exactly one does and the pack is sure enough."
+    )
     urgency = serializers.FloatField(allow_null=True)
     refusal = ReasonSerializer(allow_null=True)
     failure = ReasonSerializer(allow_null=True)

@@ -24,7 +24,7 @@ from rakurs.service.readings.search import CURSOR, FilterSerializer, wanted_stud
 from rakurs.service.readings.shapes import AuditSerializer
 
 HEAD: Final = (
-    "study", "reference", "created_at", "files", "state", "pack", "pack_version", "calibrated", "label", "title",
+    "study", "reference", "created_at", "files", "state", "pack", "pack_version", "calibrated", "answer", "label", "title",
     "code_scheme", "code_value", "code_meaning", "probability", "logit", "operating_points", "refusal", "message",
 )  # fmt: skip
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -114,6 +114,7 @@ def _rows(study: Study) -> Iterator[dict[str, Any]]:
         "pack": study.pack,
         "pack_version": study.pack_version,
         "calibrated": "" if study.calibrated is None else str(study.calibrated).lower(),
+        "answer": study.answer,
         "refusal": study.refusal_code,
         "message": study.refusal_message,
     }
