@@ -1,17 +1,21 @@
 # Rakurs. `make` alone lists what there is to do. Everything lives in .venv; a second call installs nothing.
 PYTHON ?= python3
+PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 INSTALL_RAKURS := $(PIP) install --no-deps --no-build-isolation --editable .
 SAMPLE := from pydicom.data import get_testdata_file as path; print(path("RG1_UNCI.dcm", download=False))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench clean debian
+.PHONY: help run report test check bench clean debian
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: .venv/for-run ## read a sample film and show the report
+run: .venv/for-run ## serve the page and the API with a user for trying; PORT=8000
+	@RAKURS_DATA_DIR="$(CURDIR)/out/service" $(BIN)/rakurs serve --demo --open --port $(PORT)
+
+report: .venv/for-run ## read a sample film and show the report
 	@rm -rf out/sample
 	@$(BIN)/rakurs read "$$($(BIN)/python -c '$(SAMPLE)')" --out out/sample
 	@report="$$(ls out/sample/*/report.html)"; \
@@ -19,12 +23,13 @@ run: .venv/for-run ## read a sample film and show the report
 	then $(BIN)/python -m webbrowser "file://$(CURDIR)/$$report" >/dev/null; \
 	else echo "The report is $$report; open it in a browser."; fi
 
-check: .venv/for-test ## format, lint, types, directions of import, packs
+check: .venv/for-test ## format, lint, types, directions of import, packs, the API's description
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/rakurs packs check
+	@RAKURS_DATA_DIR="$$(mktemp -d)" $(BIN)/rakurs admin openapi docs/openapi.yaml --check
 
 test: .venv/for-test debian ## every test, in random order
 	@$(BIN)/python -m pytest
@@ -43,7 +48,7 @@ $(BIN)/python:
 	@$(PYTHON) -m venv .venv
 
 .venv/for-run: requirements/run.txt pyproject.toml | $(BIN)/python
-	@echo "Setting up .venv for reading ..."
+	@echo "Setting up .venv for reading and serving ..."
 	@$(PIP) install --requirement $<
 	@$(INSTALL_RAKURS)
 	@touch $@

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import click
 
 from rakurs.errors import UsageError
@@ -13,7 +16,8 @@ SERVICE_EXTRA = "This needs the service: pip install 'rakurs[service]'."
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
 @click.option("--demo", is_flag=True, help="Make a user 'demo' and print a password for it.")
-def serve(*, host: str, port: int, demo: bool) -> None:
+@click.option("--open", "open_page", is_flag=True, help="Open the page in a browser, where there is a screen.")
+def serve(*, host: str, port: int, demo: bool, open_page: bool) -> None:
     """Serve the page and the API.
 
     Everything else is said by environment variables, which docs/operator.md lists. Without any, films, database and
@@ -45,6 +49,8 @@ def serve(*, host: str, port: int, demo: bool) -> None:
     start_listening()
     server = make_server(application, host=host, port=port)
     _say_hello(f"http://{host}:{server.effective_port}/", demo=demo or settings.DEMONSTRATION)
+    if open_page and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform == "darwin"):
+        click.launch(f"http://{host}:{server.effective_port}/")
     run(server)
 
 

@@ -47,6 +47,16 @@ class LenientRedisCache(RedisCache):
         """Keep the value, if Redis is there."""
         self._try(lambda: RedisCache.set(self, key, value, timeout, version), None)
 
+    def add(  # noqa: PLR0917  # Django's signature
+        self, key: str, value: Any, timeout: Any = 300, version: int | None = None
+    ) -> bool:
+        """Keep the value where there is none, if Redis is there."""
+        return self._try(lambda: bool(RedisCache.add(self, key, value, timeout, version)), False)
+
+    def incr(self, key: str, delta: int = 1, version: int | None = None) -> int:  # noqa: PLR0917  # Django's signature
+        """Count up; without Redis the count stays at `delta`."""
+        return self._try(lambda: int(RedisCache.incr(self, key, delta, version)), delta)
+
     def delete(self, key: str, version: int | None = None) -> bool:
         """Forget the value, if Redis is there."""
         return self._try(lambda: bool(RedisCache.delete(self, key, version)), False)

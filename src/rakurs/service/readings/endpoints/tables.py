@@ -24,8 +24,9 @@ from rakurs.service.readings.search import CURSOR, FilterSerializer, wanted_stud
 from rakurs.service.readings.shapes import AuditSerializer
 
 HEAD: Final = (
-    "study", "reference", "created_at", "files", "state", "pack", "pack_version", "calibrated", "answer", "label", "title",
-    "code_scheme", "code_value", "code_meaning", "probability", "logit", "operating_points", "refusal", "message",
+    "study", "reference", "created_at", "files", "state", "pack", "pack_version", "calibrated", "answer",
+    "label", "title", "code_scheme", "code_value", "code_meaning", "probability", "logit", "operating_points",
+    "refusal", "message",
 )  # fmt: skip
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 CHUNK: Final = 200
