@@ -46,7 +46,7 @@ def erase_studies(studies: list[Study]) -> int:
     with transaction.atomic():
         for study in studies:
             AuditRow.objects.create(clinic_id=study.clinic_id, action=Action.ERASE.value, study_id=study.id)
-            cache.delete(cache_key(study))
+            cache.delete(cache_key(study.content))
             study.delete()
     left = set(StudyView.objects.filter(sha256__in=digests).values_list("sha256", flat=True))
     for digest in digests - left:

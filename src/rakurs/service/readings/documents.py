@@ -22,9 +22,15 @@ def study_document(study: Study) -> Document:
         "seconds": study.seconds,
         "views": [_view(study, view) for view in _ordered_views(study)],
         "findings": [_finding(study, finding) for finding in study.findings],
-        "reviews": [review_document(review) for review in study.reviews.select_related("reviewer").order_by("-id")],
+        "reviews": _reviews(study),
         "report": reverse("report", args=[study.id]),
     }
+
+
+def _reviews(study: Study) -> list[Document]:
+    if study.reviewed_at is None:
+        return []
+    return [review_document(review) for review in study.reviews.select_related("reviewer").order_by("-id")]
 
 
 def summary_document(study: Study) -> Document:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -69,21 +70,40 @@ def work_on(study_id: UUID) -> bool:
         return False
     began = time.perf_counter()
     with _held(study_id, claim):
-        study = Study.objects.get(id=study_id)
         try:
-            outcome = _outcome(study)
+            films = _films_of(study_id)
+            outcome = _outcome(films)
         except (DatabaseError, OSError) as error:
             # Not the film's fault: another try may find the disk or the database back.
             log.warning("Reading put back", extra={"facts": {"study": study_id, "fault": type(error).__name__}})
             _put_back(study_id, claim)
             raise
-        recorded = _record(study, claim, outcome=outcome)
+        recorded = _record(films, claim, outcome=outcome)
     seconds = time.perf_counter() - began
     metrics.READING_SECONDS.observe(seconds)
     metrics.READINGS.labels(outcome.state if recorded else "late").inc()
     facts = {"study": study_id, "state": outcome.state, "ms": round(1000 * seconds), "recorded": recorded}
     log.info("Study finished", extra={"facts": facts})
     return recorded
+
+
+@dataclass(frozen=True, slots=True)
+class Films:
+    """What of a study is read: digests of the files by view, by which pack, and for which clinic."""
+
+    study_id: UUID
+    clinic_id: int
+    pack: str
+    content: str
+    digests: Mapping[str, str]
+
+
+def _films_of(study_id: UUID) -> Films:
+    columns = ("view", "sha256", "study__clinic_id", "study__pack", "study__content")
+    rows = list(StudyView.objects.filter(study_id=study_id).order_by("id").values_list(*columns))
+    _, _, clinic_id, pack, content = rows[0]
+    digests = {view: sha256 for view, sha256, *_ in rows}
+    return Films(study_id=study_id, clinic_id=clinic_id, pack=pack, content=content, digests=digests)
 
 
 def _claim(study_id: UUID, claim: UUID) -> bool:
@@ -115,15 +135,15 @@ def _put_back(study_id: UUID, claim: UUID) -> None:
         log.warning("The database does not answer; the lease will run out", extra={"facts": {"study": study_id}})
 
 
-def _outcome(study: Study) -> Outcome:
+def _outcome(films: Films) -> Outcome:
     """Read the films of a study, or find their reading; a fault of ours fails this study alone."""
-    held = cache.get(cache_key(study))
+    held = cache.get(cache_key(films.content))
     if held is not None:
         metrics.CACHE_HITS.inc()
         return Outcome.from_json(held)
     try:
-        films = {view.view: content_of(view.sha256) for view in study.views.defer("heat_maps", "thumbnail")}
-        outcome = read_films(reader_of(study.pack), films)
+        contents = {view: content_of(sha256) for view, sha256 in films.digests.items()}
+        outcome = read_films(reader_of(films.pack), contents)
     except (DatabaseError, OSError) as error:
         if not isinstance(error, FileNotFoundError):
             raise
@@ -131,25 +151,25 @@ def _outcome(study: Study) -> Outcome:
     except RakursError as error:
         return _failed(error.code, error.message)
     except Exception as error:
-        log.exception("Reading failed", extra={"facts": {"study": study.id}})
+        log.exception("Reading failed", extra={"facts": {"study": films.study_id}})
         return _failed("fault", f"Reading failed with {type(error).__name__}, a fault of Rakurs; its place is logged.")
-    cache.set(cache_key(study), outcome.as_json(), CACHED_S)
+    cache.set(cache_key(films.content), outcome.as_json(), CACHED_S)
     return outcome
 
 
-def cache_key(study: Study) -> str:
+def cache_key(content: str) -> str:
     """Where the reading of these films by this pack is cached, whoever uploaded them."""
-    return f"reading:{study.content}"
+    return f"reading:{content}"
 
 
 def _failed(code: str, message: str) -> Outcome:
     return Outcome(state=State.FAILED.value, refusal_code=code, refusal_message=message)
 
 
-def _record(study: Study, claim: UUID, *, outcome: Outcome) -> bool:
+def _record(films: Films, claim: UUID, *, outcome: Outcome) -> bool:
     """Write what became of a study, unless the claim was lost; all of it, or nothing."""
     with transaction.atomic():
-        ours = Study.objects.filter(id=study.id, claim=claim, state=State.READING).update(
+        ours = Study.objects.filter(id=films.study_id, claim=claim, state=State.READING).update(
             state=outcome.state,
             finished_at=timezone.now(),
             calibrated=outcome.calibrated,
@@ -159,21 +179,21 @@ def _record(study: Study, claim: UUID, *, outcome: Outcome) -> bool:
             seconds=outcome.seconds,
             refusal_code=outcome.refusal_code,
             refusal_message=outcome.refusal_message[:1000],
-            rank=rank_of(outcome.urgency, study.id),
+            rank=rank_of(outcome.urgency, films.study_id),
             claim=None,
             lease_until=None,
         )
         if not ours:
             return False
-        _record_parts(study, outcome)
-        tell_finished(study.id)
-        transaction.on_commit(partial(ring, study.id))
+        _record_parts(films, outcome)
+        tell_finished(films.study_id)
+        transaction.on_commit(partial(ring, films.study_id))
     return True
 
 
-def _record_parts(study: Study, outcome: Outcome) -> None:
+def _record_parts(films: Films, outcome: Outcome) -> None:
     for name, kept in outcome.views.items():
-        StudyView.objects.filter(study=study, view=name).update(
+        StudyView.objects.filter(study_id=films.study_id, view=name).update(
             rows=kept.rows,
             columns=kept.columns,
             spacing_mm=kept.spacing_mm,
@@ -182,7 +202,7 @@ def _record_parts(study: Study, outcome: Outcome) -> None:
         )
     Call.objects.bulk_create(
         [
-            Call(study=study, clinic_id=study.clinic_id, label=finding["label"], point=point)
+            Call(study_id=films.study_id, clinic_id=films.clinic_id, label=finding["label"], point=point)
             for finding in outcome.findings
             for point, reached in finding["operating_points"].items()
             if reached

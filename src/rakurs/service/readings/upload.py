@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -98,10 +98,10 @@ def _view_by_header(file: UploadedFile[Any], task: Task) -> str:
     return next((view.name for view in task.views if position in view.dicom), task.main_view.name)
 
 
-def record(upload: Upload, user: User) -> tuple[Study, bool]:
+def record(upload: Upload, user: User, *, leave_row: Callable[..., None]) -> tuple[Study, bool]:
     """Write the study of an upload, and whether it is new; the same user's same films are the same study.
 
-    A study that failed is queued again.
+    A study that failed is queued again. `leave_row` writes the row of the audit, in the same transaction.
 
     Raises:
         StorageFull: a film cannot be kept; nothing is recorded.
@@ -113,13 +113,14 @@ def record(upload: Upload, user: User) -> tuple[Study, bool]:
         for view, file in upload.files.items():
             keep(file, digests[view])
         try:
-            return _write(upload, user, digests=digests, content=content), True
+            return _write(upload, user, digests=digests, content=content, leave_row=leave_row), True
         except IntegrityError:
             there = _there(user, content)  # another request of the same user was first
             if there is None:
                 raise
     if there.state == State.FAILED:
         _try_again(there)
+    leave_row(study_id=there.id)
     return there, False
 
 
@@ -134,7 +135,9 @@ def _there(user: User, content: str) -> Study | None:
     return Study.objects.filter(uploader=user, content=content, deleted_at=None).first()
 
 
-def _write(upload: Upload, user: User, *, digests: Mapping[str, str], content: str) -> Study:
+def _write(
+    upload: Upload, user: User, *, digests: Mapping[str, str], content: str, leave_row: Callable[..., None]
+) -> Study:
     document = pack_document(upload.pack)
     study_id = new_id()
     study = Study(
@@ -163,6 +166,7 @@ def _write(upload: Upload, user: User, *, digests: Mapping[str, str], content: s
                 for view, file in upload.files.items()
             ]
         )
+        leave_row(study_id=study.id)
         defer(study.id)
     return study
 

@@ -54,17 +54,19 @@ def _listening(study_id: UUID) -> Iterator[threading.Event]:
                 del _WAITING[study_id]
 
 
-def wait_until(finished: Callable[[], bool], study_id: UUID, *, seconds: float) -> bool:
-    """Wait until `finished` says so, at most so many seconds; whether it does."""
+def wait_until(finished: Callable[[], bool], study_id: UUID, *, seconds: float, notice_first: bool = False) -> bool:
+    """Wait until a notice comes or `finished` says so, at most so many seconds; whether one of them did.
+
+    `notice_first` waits for a notice before it asks for the first time.
+    """
     ends = time.monotonic() + seconds
     with _listening(study_id) as event:
-        while not finished():
-            left = ends - time.monotonic()
-            if left <= 0:
-                return False
-            event.wait(min(left, LOOK_AGAIN_S))
-            event.clear()
-    return True
+        if not notice_first and finished():
+            return True
+        while (left := ends - time.monotonic()) > 0:
+            if event.wait(min(left, LOOK_AGAIN_S)) or finished():
+                return True
+    return False
 
 
 def start_listening() -> None:

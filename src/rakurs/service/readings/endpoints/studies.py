@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -79,10 +80,9 @@ class StudiesView(APIView):
         fields = UploadSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
         upload = upload_of(fields.validated_data, request.FILES, default_pack=settings.DEFAULT_PACK)
-        study, is_new = record(upload, user_of(request))
-        leave_row(request, Action.UPLOAD, study_id=study.id)
-        _wait(study, seconds)
-        shown = study_document(_with_parts(study_for(request, study.id).id))
+        study, is_new = record(upload, user_of(request), leave_row=partial(leave_row, request, Action.UPLOAD))
+        _wait(study.id, seconds, is_new=is_new)
+        shown = study_document(_with_parts(study.id))
         answer = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
         return Response(shown, status=answer, headers={"Location": f"/api/studies/{study.id}/"})
 
@@ -107,7 +107,8 @@ class StudyView(APIView):
     def get(self, request: Request, study_id: UUID) -> Response:
         """A study with everything that was said of it."""
         study = study_for(request, study_id)
-        _wait(study, _seconds(request))
+        if study.state in UNFINISHED:
+            _wait(study.id, _seconds(request))
         leave_row(request, Action.VIEW, study_id=study_id)
         return Response(study_document(_with_parts(study.id)))
 
@@ -154,12 +155,15 @@ def _seconds(request: Request) -> float:
     return seconds
 
 
-def _wait(study: Study, seconds: float) -> None:
-    """Hold the answer until the study is finished, if there is a thread to hold it with."""
+def _wait(study_id: UUID, seconds: float, *, is_new: bool = False) -> None:
+    """Hold the answer until the study is finished, if there is a thread to hold it with.
+
+    One that is new has hardly been read yet, so that the notice is waited for before the row is looked at.
+    """
     if seconds <= 0 or not _WAITERS.acquire(blocking=False):
         return
     try:
-        unfinished = Study.objects.filter(id=study.id, state__in=UNFINISHED)
-        wait_until(lambda: not unfinished.exists(), study.id, seconds=seconds)
+        unfinished = Study.objects.filter(id=study_id, state__in=UNFINISHED)
+        wait_until(lambda: not unfinished.exists(), study_id, seconds=seconds, notice_first=is_new)
     finally:
         _WAITERS.release()
