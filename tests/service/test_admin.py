@@ -6,6 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.service.client import Person
 from tests.service.conftest import new_film
 from tests.service.processes import RAKURS, Installation, run_inside
@@ -25,6 +27,11 @@ def admin(installation: Installation, *arguments: str, given: str = "") -> subpr
     )
 
 
+EMBEDDED = pytest.mark.parametrize("installation", ["embedded"], indirect=True)
+"""For what has nothing to do with the database."""
+
+
+@EMBEDDED
 def test_a_user_is_made_and_given_a_new_password_which_ends_what_was_open(installation: Installation) -> None:
     made = admin(installation, "create-user", "anna", "--clinic", "Green clinic", "--role", "reviewer")
     anna = installation.anybody.log_in("anna", made.stdout.split()[-1])
@@ -34,6 +41,7 @@ def test_a_user_is_made_and_given_a_new_password_which_ends_what_was_open(instal
     assert installation.anybody.log_in("anna", "another long password").get("/api/me/").status == 200
 
 
+@EMBEDDED
 def test_a_weak_password_and_a_taken_name_are_refused_in_a_sentence(installation: Installation) -> None:
     weak = admin(installation, "create-user", "boris", "--clinic", "Green clinic", "--password-stdin", given="12345\n")
     taken = admin(installation, "create-user", "reader", "--clinic", "Green clinic")
@@ -66,6 +74,7 @@ except DatabaseError as error:
     assert "kept as they were written" in run_inside(program, installation.environment)
 
 
+@EMBEDDED
 def test_the_description_of_the_api_is_current(installation: Installation) -> None:
     done = admin(installation, "openapi", str(REPOSITORY / "docs" / "openapi.yaml"), "--check")
     assert done.returncode == 0, done.stdout

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -15,6 +16,7 @@ from rakurs.service.environment import data_folder, prepare_data_folder
 MIGRATING: Final = 0x52414B55
 """The key of PostgreSQL's advisory lock under which one process at a time brings the database up to date."""
 
+ABANDONED_S: Final = 24 * 3600
 ADMIN_CLINIC: Final = "Clinic"
 DEMO_NAME: Final = "demo"
 DEMO_CLINIC: Final = "Demonstration"
@@ -74,11 +76,20 @@ def bring_up_to_date() -> None:
             with connection.cursor() as cursor:
                 cursor.execute("PRAGMA optimize")  # what its planner knows of long tables
             Path(connection.settings_dict["NAME"]).chmod(0o600)
+        _sweep(data_folder() / "incoming")
     except DatabaseError as error:
         raise StartFault(
             f"The database cannot be used: {type(error).__name__}. See that it runs, that RAKURS_DATABASE_URL "
             "names it, and that its user may create tables."
         ) from None
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what uploads left that a killed process was receiving a day ago or longer."""
+    for path in folder.iterdir():
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > ABANDONED_S:
+                path.unlink()
 
 
 @contextmanager

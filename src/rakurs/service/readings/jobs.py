@@ -72,6 +72,8 @@ def work_on(study_id: UUID) -> bool:
     with _held(study_id, claim):
         try:
             films = _films_of(study_id)
+            if films is None:
+                return False  # erased meanwhile
             outcome = _outcome(films)
         except (DatabaseError, OSError) as error:
             # Not the film's fault: another try may find the disk or the database back.
@@ -98,9 +100,11 @@ class Films:
     digests: Mapping[str, str]
 
 
-def _films_of(study_id: UUID) -> Films:
+def _films_of(study_id: UUID) -> Films | None:
     columns = ("view", "sha256", "study__clinic_id", "study__pack", "study__content")
     rows = list(StudyView.objects.filter(study_id=study_id).order_by("id").values_list(*columns))
+    if not rows:
+        return None
     _, _, clinic_id, pack, content = rows[0]
     digests = {view: sha256 for view, sha256, *_ in rows}
     return Films(study_id=study_id, clinic_id=clinic_id, pack=pack, content=content, digests=digests)

@@ -23,7 +23,7 @@ from rest_framework.renderers import JSONRenderer as PlainJSONRenderer
 from rest_framework.response import Response
 
 from rakurs.errors import RakursError
-from rakurs.service.readings.storage import StorageFull
+from rakurs.service.readings.storage import StorageFull, StorageGone
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger(__name__)
@@ -139,6 +139,7 @@ _KINDS: Final[tuple[tuple[type[Exception], Callable[[Any], Problem | None]], ...
     (exceptions.ValidationError, _of_validation),
     (exceptions.APIException, _of_framework),
     (StorageFull, lambda error: Problem(507, error.code, detail=error.message)),
+    (StorageGone, lambda error: Problem(503, error.code, detail=error.message, headers={"Retry-After": "5"})),
     (RakursError, lambda error: Problem(400, error.code, detail=error.message)),
     (DatabaseError, _of_database),
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import logging
 import os
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Final
 from uuid import uuid4
 
 from django.core.files.base import File
@@ -15,12 +17,21 @@ from django.core.files.uploadedfile import UploadedFile
 from rakurs.errors import RakursError
 
 CHUNK_BYTES = 2**20
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+log = logging.getLogger(__name__)
 
 
 class StorageFull(RakursError):
     """The place where films lie takes no more."""
 
     code = "storage_full"
+
+
+class StorageGone(RakursError):
+    """The place where films lie does not answer."""
+
+    code = "storage_unavailable"
 
 
 class FilmStorage(FileSystemStorage):
@@ -39,6 +50,7 @@ class FilmStorage(FileSystemStorage):
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(place)
+            _make_name_last(place.parent)
         finally:
             part.unlink(missing_ok=True)
         return name
@@ -46,6 +58,17 @@ class FilmStorage(FileSystemStorage):
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         """The name itself: a file of this name has this content."""
         return name
+
+
+def _make_name_last(folder: Path) -> None:
+    """Bring a folder's names to the disk, where the system can: a file is found again only by its name."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def name_of(sha256: str) -> str:
@@ -65,18 +88,21 @@ def keep(file: UploadedFile[Any], sha256: str) -> None:
     """Put an uploaded file into the storage under its digest; what is there already stays.
 
     Raises:
-        StorageFull: it cannot be written.
+        StorageFull: there is no room for it.
+        StorageGone: it cannot be written for another reason.
     """
     name = name_of(sha256)
     try:
         if not default_storage.exists(name):
             file.seek(0)
             default_storage.save(name, file)
-    except OSError as error:
-        raise StorageFull(
-            f"The film was not kept, because the storage answered: {error.strerror or type(error).__name__}. "
-            "Nothing was recorded; make room and send it again."
-        ) from None
+    except Exception as error:  # a storage in a cloud has kinds of its own
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            raise StorageFull(
+                "There is no room for the film. Nothing was recorded; make room and send it again."
+            ) from None
+        log.warning("The storage took no film", extra={"facts": {"fault": type(error).__name__}})
+        raise StorageGone("The storage does not answer just now. Nothing was recorded; send it again.") from None
 
 
 def content_of(sha256: str) -> bytes:
@@ -84,14 +110,16 @@ def content_of(sha256: str) -> bytes:
 
     Raises:
         FileNotFoundError: it is not there.
-        OSError: the storage cannot be read.
+        OSError: the storage cannot be read just now.
     """
-    with default_storage.open(name_of(sha256)) as file:
-        return _all_of(file)
-
-
-def _all_of(file: IO[bytes]) -> bytes:
-    return file.read()
+    try:
+        with default_storage.open(name_of(sha256)) as file:
+            content: bytes = file.read()
+    except OSError:
+        raise
+    except Exception as error:  # a storage in a cloud has kinds of its own
+        raise OSError(type(error).__name__) from None
+    return content
 
 
 def forget(sha256: str) -> None:

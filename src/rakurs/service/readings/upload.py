@@ -104,7 +104,8 @@ def record(upload: Upload, user: User, *, leave_row: Callable[..., None]) -> tup
     A study that failed is queued again. `leave_row` writes the row of the audit, in the same transaction.
 
     Raises:
-        StorageFull: a film cannot be kept; nothing is recorded.
+        StorageFull: there is no room for a film; nothing is recorded.
+        StorageGone: a film cannot be kept for another reason; nothing is recorded.
     """
     digests = {view: digest_of(file) for view, file in upload.files.items()}
     content = _content(upload.pack, digests)

@@ -174,6 +174,9 @@ def _image(held: StudyView) -> Image:
         raise Problem(409, str(refusal.code), detail=refusal.message) from None
     except FileNotFoundError:
         raise Problem(410, "film_missing", detail="The film is no longer in the storage.") from None
+    except OSError:
+        detail = "The storage does not answer just now; try again."
+        raise Problem(503, "storage_unavailable", detail=detail, headers={"Retry-After": "5"}) from None
 
 
 def _grey_levels(image: Image) -> np.ndarray[tuple[int, ...], np.dtype[Any]]:
