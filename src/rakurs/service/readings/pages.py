@@ -10,6 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlencode
 
 from django.db.models import Model, QuerySet
+from django.db.models.functions import Coalesce
 from rest_framework.request import Request
 
 from rakurs.service.readings.problems import Problem
@@ -32,16 +33,25 @@ class Page(Generic[M]):
         return {"next": self.next, "results": [show(row) for row in self.rows]}
 
 
-def page_of(rows: QuerySet[M], request: Request, *, by: str, size: int, convert: Callable[[str], Any] = str) -> Page[M]:
+def page_of(
+    rows: QuerySet[M],
+    request: Request,
+    *,
+    by: str,
+    size: int,
+    convert: Callable[[str], Any] = str,
+    few: bool = False,
+) -> Page[M]:
     """The page that a request asks for, with the largest `by` first.
 
-    `by` is a field whose values are unique and never change while a person pages.
+    `by` is a field whose values are unique and never change while a person pages. Where the rows are
+    few, they are sorted: a database would else walk along the index of `by` to meet them.
 
     Raises:
         Problem: the cursor is none of ours.
     """
     after = _place(request.query_params.get("cursor", ""), by, convert=convert)
-    ordered = rows.order_by(f"-{by}")
+    ordered = rows.order_by(Coalesce(by, by).desc() if few else f"-{by}")
     if after is not None:
         ordered = ordered.filter(**{f"{by}__lt": after})
     found = list(ordered[: size + 1])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -40,11 +41,12 @@ CURSOR: Final = OpenApiParameter("cursor", str, description="From `next` of the 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The studies that a request asks for, and their order."""
+    """The studies that a request asks for, and their order; `few` where they are named by their keys."""
 
     studies: QuerySet[Study]
     by: str
     size: int
+    few: bool
 
 
 def wanted_studies(request: Request) -> Wanted:
@@ -55,51 +57,53 @@ def wanted_studies(request: Request) -> Wanted:
     """
     given = FilterSerializer(data=request.query_params)
     given.is_valid(raise_exception=True)
-    values = given.validated_data
-    user, by = user_of(request), ORDERS[values["order"]]
-    studies = _filtered(studies_of(user), values, clinic_id=user.clinic_id)
-    return Wanted(studies=studies, by=by, size=values["size"])
-
-
-def _filtered(studies: QuerySet[Study], values: dict[str, Any], *, clinic_id: int) -> QuerySet[Study]:
-    if search := values.get("search"):
-        studies = _narrowed(studies, _beginning_with(studies, search).values_list("id", flat=True))
-    if reference := values.get("reference"):
-        studies = _narrowed(studies, studies.filter(reference=reference).values_list("id", flat=True))
+    values, user = given.validated_data, user_of(request)
+    studies, few = studies_of(user), False
+    for ids, condition in _selections(studies, values, clinic_id=user.clinic_id):
+        found = list(ids.order_by()[: FEW + 1])
+        few = few or len(found) <= FEW
+        studies = studies.filter(id__in=found) if len(found) <= FEW else studies.filter(condition)
     if state := values.get("state"):
         studies = studies.filter(state=state)
     if values["reviewed"] is not None:
         studies = studies.filter(reviewed_at__isnull=not values["reviewed"])
-    if finding := values.get("finding"):
-        calls = Call.objects.filter(clinic_id=clinic_id, label=finding)
-        if point := values.get("point"):
-            calls = calls.filter(point=point)
-        studies = _narrowed(studies, calls.values_list("study_id", flat=True))
-    return studies
+    return Wanted(studies=studies, by=ORDERS[values["order"]], size=values["size"], few=few)
 
 
-def _beginning_with(studies: QuerySet[Study], text: str) -> QuerySet[Study]:
-    """Studies whose reference begins so, by an index: PostgreSQL has one for LIKE, SQLite compares texts by bytes."""
-    if connection.vendor == "postgresql":
-        return studies.filter(reference__startswith=text)
-    return studies.filter(reference__gte=text, reference__lt=text + "\U0010ffff")
+Selection = tuple[QuerySet[Any, Any], Q | Exists]
 
 
-def _narrowed(studies: QuerySet[Study], ids: QuerySet[Any, UUID]) -> QuerySet[Study]:
-    """The studies of these ids: named one by one where they are few, else looked for along the order of the list.
+def _selections(studies: QuerySet[Study], values: dict[str, Any], *, clinic_id: int) -> Iterator[Selection]:
+    """What the filters leave that an index of its own answers: as ids, and as a condition on each study.
 
-    Few are found by their keys at once, wherever in the list they lie; many lie so close together
-    that a page is full soon. A database guesses which of the two it is, and is often wrong.
+    Few are found by their ids at once, wherever in the list they lie. Many lie so close together
+    that a page is full soon when the condition is tried along the order of the list. A database
+    guesses which of the two it is, and is often wrong.
     """
-    few = list(ids.order_by()[: FEW + 1])
-    return studies.filter(id__in=few if len(few) <= FEW else ids.order_by())
+    for condition in _conditions_on_the_reference(values):
+        yield studies.filter(condition).values_list("id", flat=True), condition
+    if finding := values.get("finding"):
+        point = {"point": values["point"]} if values.get("point") else {}
+        calls = Call.objects.filter(clinic_id=clinic_id, label=finding, **point)
+        yield calls.values_list("study_id", flat=True), Exists(calls.filter(study=OuterRef("id")))
+
+
+def _conditions_on_the_reference(values: dict[str, Any]) -> Iterator[Q]:
+    """Conditions that an index answers: PostgreSQL has one for LIKE, SQLite compares texts by bytes."""
+    if search := values.get("search"):
+        if connection.vendor == "postgresql":
+            yield Q(reference__startswith=search)
+        else:
+            yield Q(reference__gte=search, reference__lt=search + "\U0010ffff")
+    if reference := values.get("reference"):
+        yield Q(reference=reference)
 
 
 def worklist_page(request: Request) -> Page[Study]:
     """The page of the worklist that a request asks for."""
     wanted = wanted_studies(request)
     convert = UUID if wanted.by == "id" else str
-    return page_of(with_parts(wanted.studies), request, by=wanted.by, size=wanted.size, convert=convert)
+    return page_of(with_parts(wanted.studies), request, by=wanted.by, size=wanted.size, convert=convert, few=wanted.few)
 
 
 def with_parts(studies: QuerySet[Study]) -> QuerySet[Study]:
