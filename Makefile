@@ -7,15 +7,15 @@ INSTALL_RAKURS := $(PIP) install --no-deps --no-build-isolation --editable .
 SAMPLE := from pydicom.data import get_testdata_file as path; print(path("RG1_UNCI.dcm", download=False))
 
 .DEFAULT_GOAL := help
-.PHONY: help run report test check bench clean debian
+.PHONY: help run serve test check bench clean debian
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: .venv/for-run ## serve the page and the API with a user for trying; PORT=8000
+serve: .venv/for-run ## serve the API with a user for trying; PORT=8000
 	@RAKURS_DATA_DIR="$(CURDIR)/out/service" $(BIN)/rakurs serve --demo --open --port $(PORT)
 
-report: .venv/for-run ## read a sample film and show the report
+run: .venv/for-run ## read a sample film and show the report
 	@rm -rf out/sample
 	@$(BIN)/rakurs read "$$($(BIN)/python -c '$(SAMPLE)')" --out out/sample
 	@report="$$(ls out/sample/*/report.html)"; \

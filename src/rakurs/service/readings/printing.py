@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from io import BytesIO
-from pathlib import Path
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
 import cv2
 import numpy as np
 import PIL.Image
+from font_roboto import font_files
 from reportlab.lib.colors import Color, HexColor
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.utils import ImageReader
@@ -23,7 +23,7 @@ from rakurs.inference.overlay import COLOURS, OPACITY, film_jpeg
 from rakurs.inference.weight import place
 from rakurs.study import HeatMap, Image
 
-FONT, BOLD = "DejaVu", "DejaVu-Bold"
+FONT, BOLD = "Roboto", "RobotoBold"
 INK: Final = HexColor("#111418")
 PALE: Final = HexColor("#5c6670")
 LINE: Final = HexColor("#c8ced4")
@@ -35,14 +35,12 @@ FILM_SIDE: Final = 900
 MAP_SIDE: Final = 256
 """Pixels of a map's longer side: printers do not smooth what they enlarge."""
 
-_FONTS: Final = {FONT: "DejaVuSans.ttf", BOLD: "DejaVuSans-Bold.ttf"}
-
 
 @cache
 def styles() -> dict[str, ParagraphStyle]:
     """The styles of the page, once its fonts are known to reportlab."""
-    for name, file in _FONTS.items():
-        pdfmetrics.registerFont(TTFont(name, Path(__file__).parent / "fonts" / file))
+    for name in (FONT, BOLD):  # Latin and Cyrillic
+        pdfmetrics.registerFont(TTFont(name, font_files[name]))
     pdfmetrics.registerFontFamily(FONT, normal=FONT, bold=BOLD, italic=FONT, boldItalic=BOLD)
     plain = ParagraphStyle("plain", fontName=FONT, fontSize=9, leading=12.5, textColor=INK)
     small = ParagraphStyle("small", plain, fontSize=7, leading=9.5, textColor=PALE)
