@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from rakurs.inference.preprocess import fit
 from rakurs.task import Preprocess
 from rakurs.training.decoded import decode_films
 from tests.labelled import labelled_films, silent, write_task
+from tests.limits import nearly_full_disk
 
 N = 5
 SMALL = Preprocess(channels=1, rows=48, columns=32, fit="pad", mean=[0.5], std=[0.25])
@@ -109,13 +109,8 @@ def test_films_that_cannot_be_read_are_counted_and_nothing_is_kept(films: Films,
 
 
 def test_a_disk_that_has_no_room_is_an_error_before_any_film_is_decoded(films: Films, tmp_path: Path) -> None:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
-    try:
-        with pytest.raises(OSError, match="too large"):
-            decode_films(films, SMALL, folder=tmp_path, progress=silent)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with nearly_full_disk(), pytest.raises(OSError, match="too large"):
+        decode_films(films, SMALL, folder=tmp_path, progress=silent)
 
     assert list(tmp_path.glob("films-*")) == []
 

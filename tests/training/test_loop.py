@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import resource
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from rakurs.training.machine import Machine
 from rakurs.training.networks import ReadingNetwork
 from rakurs.training.recipe import Recipe, Stage
 from tests.labelled import labelled_films, silent, write_task
+from tests.limits import nearly_full_disk
 from tests.training.networks import SMALL, SmallFeatures
 
 N, BATCH, LABELS = 24, 4, 4
@@ -466,19 +466,10 @@ def test_memory_that_does_not_suffice_is_said_with_what_to_change(trained: Train
         train(trained.plan, splits=trained.splits, out=tmp_path, progress=silent, build=greedy)
 
 
-@pytest.fixture
-def nearly_full_disk() -> Iterator[None]:
-    """Lets no file grow beyond 2 kB."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-def test_a_full_disk_leaves_the_last_checkpoint(trained: Trained, tmp_path: Path, *, nearly_full_disk: None) -> None:
+def test_a_full_disk_leaves_the_last_checkpoint(trained: Trained, tmp_path: Path) -> None:
     (tmp_path / "checkpoint.pt").write_bytes(b"the last one")
 
-    with pytest.raises(OSError, match="too large"):
+    with nearly_full_disk(), pytest.raises(OSError, match="too large"):
         save_checkpoint(held(trained.checkpoint), tmp_path)
 
     assert (tmp_path / "checkpoint.pt").read_bytes() == b"the last one"
