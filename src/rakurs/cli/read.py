@@ -100,7 +100,7 @@ def _answers(
 ) -> Generator[Document]:
     """The readings of the studies, in their order; a study's fault is told in its place."""
     from rakurs.cli.answer import fault_document
-    from rakurs.cli.ordered import in_order
+    from rakurs.inference.ordered import in_order
 
     read_one = _one_study(reader, out=out, resume=resume)
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,14 +12,13 @@ import numpy as np
 from rakurs.errors import Refusal, UsageError
 from rakurs.inference.images import read_image
 from rakurs.inference.network import Answers, Network
+from rakurs.inference.ordered import in_order
 from rakurs.inference.preprocess import prepare
 from rakurs.study import FloatArray, Frame
 from rakurs.task import Preprocess
 
 BATCH = 8
 """Films that a thread answers at once: more do not make it faster, and each holds its activations."""
-
-AHEAD_PER_JOB = 2
 
 Progress = Callable[[str, int, int], None]
 Change = Callable[[FloatArray], FloatArray]
@@ -96,7 +93,7 @@ def _answered(
 
     done, refused = 0, list[str]()
     batches = [files[begin : begin + BATCH] for begin in range(0, len(files), BATCH)]
-    for batch in _in_order(answer, batches, jobs=jobs or cores()):
+    for batch in in_order(answer, batches, jobs=jobs or cores()):
         refused += batch.refused
         for _ in batch.files:
             done += 1
@@ -119,20 +116,3 @@ def _answer(network: Network, files: Sequence[Path], *, preprocess: Preprocess, 
         frames.append(frame)
     answers = None if refused else network.run(np.stack(images))
     return _Batch(files=files, refused=refused, frames=frames, answers=answers)
-
-
-def _in_order(
-    work: Callable[[Sequence[Path]], _Batch], batches: Sequence[Sequence[Path]], *, jobs: int
-) -> Iterator[_Batch]:
-    """Apply `work` in `jobs` threads, in order, and never far ahead of what was taken."""
-    pool = ThreadPoolExecutor(jobs, thread_name_prefix="films")
-    waiting: deque[Future[_Batch]] = deque()
-    try:
-        for batch in batches:
-            waiting.append(pool.submit(work, batch))
-            if len(waiting) >= AHEAD_PER_JOB * jobs:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)

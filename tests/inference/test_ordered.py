@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rakurs.cli.ordered import AHEAD_PER_JOB, in_order
+from rakurs.inference.ordered import AHEAD_PER_JOB, in_order
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 5])
