@@ -11,8 +11,8 @@ from django.conf import settings
 from procrastinate.contrib.django import app
 
 from rakurs.service.readings.packs import reader_of
-from rakurs.service.readings.tasks import QUEUE
 from rakurs.service.readings.threads import start_keeper
+from rakurs.service.readings.waiting_jobs import QUEUE
 
 log = logging.getLogger(__name__)
 

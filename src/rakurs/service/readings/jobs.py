@@ -47,7 +47,7 @@ _HELD: Final[dict[UUID, UUID]] = {}
 def defer(study_id: UUID, *, after_s: int = 0) -> None:
     """Put a study off to a worker, in the transaction that writes it."""
     if settings.ON_POSTGRESQL:
-        from rakurs.service.readings.tasks import defer_reading  # noqa: PLC0415  # needs the app of Procrastinate
+        from rakurs.service.readings.waiting_jobs import defer_reading  # noqa: PLC0415  # Procrastinate's app
 
         defer_reading(study_id, after_s=after_s)
     transaction.on_commit(WAKE.set)
@@ -230,7 +230,7 @@ def take_up_lost() -> int:
 def tidy_jobs() -> None:
     """Bring the jobs of Procrastinate into line with the studies."""
     if settings.ON_POSTGRESQL:
-        from rakurs.service.readings.tasks import defer_forgotten, drop_stalled_jobs  # noqa: PLC0415
+        from rakurs.service.readings.waiting_jobs import defer_forgotten, drop_stalled_jobs  # noqa: PLC0415
 
         drop_stalled_jobs()
         defer_forgotten()
