@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 pytest.importorskip("torch")
@@ -18,86 +16,29 @@ import torch
 from torch import Tensor, nn
 
 from rakurs.errors import TrainingError
-from rakurs.evaluation.index import Films
 from rakurs.task import Task
-from rakurs.training.checkpoint import Plan, held_training, marks, save_checkpoint
-from rakurs.training.checks import resized
+from rakurs.training.checkpoint import Plan
 from rakurs.training.heads import PooledHead
 from rakurs.training.loop import begin_network, train
 from rakurs.training.machine import Machine
 from rakurs.training.networks import ReadingNetwork
-from rakurs.training.recipe import Recipe, Stage
-from tests.labelled import labelled_films, silent, write_task
-from tests.limits import nearly_full_disk
-from tests.training.networks import SMALL, SmallFeatures
-
-N, BATCH, LABELS = 24, 4, 4
-FIRST = Stage(rows_columns=32, epochs=1, batch=BATCH, learning_rate=1e-3)
-LAST = Stage(rows_columns=64, epochs=3, batch=BATCH, learning_rate=1e-3)
-RECIPE = Recipe(network="small", seed=7, mixup=0.2, average=0.9, label_weights="balanced", stages=[FIRST, LAST])
-
-
-class CutOffError(Exception):
-    """What ends a training from outside."""
-
-
-@dataclass(slots=True)
-class Killer:
-    """Progress that ends a training after so many epochs, and so many steps of the next one."""
-
-    epochs: int
-    steps: int = 0
-
-    def __call__(self, what: str, done: int, total: int, /) -> None:  # noqa: PLR0917 - as it is called
-        self.epochs -= "epoch " in what and total == 0
-        self.steps -= self.epochs <= 0 and "epoch" in what and total > 0
-        if self.epochs <= 0 and self.steps <= 0:
-            raise CutOffError
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """The data of a training, and the checkpoint of one that nothing interrupted."""
-
-    plan: Plan
-    splits: dict[str, Films]
-    checkpoint: Path
-
-
-def small(plan: Plan, *, fresh: bool = True) -> ReadingNetwork:
-    """Two convolutions, trained in moments."""
-    return ReadingNetwork(SmallFeatures(), PooledHead(6, len(plan.task.labels), dropout=plan.recipe.dropout))
-
-
-@pytest.fixture(scope="module")
-def trained(one_thread: None, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    root = tmp_path_factory.mktemp("trained")
-    plan = Plan(recipe=RECIPE, task=write_task(root / "task"), view="frontal")
-    splits = labelled_films(root / "films", plan.task, splits=[("train", N), ("val", 12)])
-    checkpoint = train(plan, splits=splits, out=root / "whole", progress=silent, build=small)
-    return Trained(plan=plan, splits=splits, checkpoint=checkpoint)
-
-
-def held(checkpoint: Path) -> dict[str, Any]:
-    content: dict[str, Any] = torch.load(checkpoint, weights_only=True)
-    return content
-
-
-def run(trained: Trained, out: Path, *, progress: Killer | None = None, **changes: Any) -> Path:
-    """The same training with another recipe; `machine` and `resume` are not of the recipe."""
-    watched: dict[str, Any] = {name: changes.pop(name) for name in ("machine", "resume", "splits") if name in changes}
-    plan = replace(trained.plan, recipe=trained.plan.recipe.model_copy(update=changes))
-    asked: dict[str, Any] = {"splits": trained.splits, "build": small, **watched}
-    return train(plan, out=out, progress=progress or silent, **asked)
-
-
-def assert_same_tensors(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
-    assert list(one) == list(other)
-    assert [name for name in one if not torch.equal(one[name], other[name])] == []
-
-
-def without_seconds(history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{name: value for name, value in epoch.items() if name != "seconds"} for epoch in history]
+from rakurs.training.recipe import Recipe
+from tests.labelled import silent
+from tests.training.small_training import (
+    FIRST,
+    LABELS,
+    LAST,
+    RECIPE,
+    CutOffError,
+    Killer,
+    Trained,
+    assert_same_tensors,
+    held,
+    one_hot,
+    run,
+    small,
+    without_seconds,
+)
 
 
 @pytest.mark.parametrize(
@@ -281,163 +222,6 @@ def test_where_one_label_holds_the_accuracy_is_told_too(trained: Trained, tmp_pa
     assert all(0 <= epoch["accuracy"] <= 1 for epoch in history)
 
 
-@pytest.mark.parametrize(
-    ("changes", "name"),
-    [
-        ({"recipe": RECIPE.model_copy(update={"seed": 8})}, "recipe or network"),
-        ({"recipe": RECIPE.model_copy(update={"network": "other"})}, "recipe or network"),
-        ({"view": "lateral"}, "view"),
-        ({"weights": Path(__file__)}, "file of weights"),
-    ],
-    ids=["recipe", "network", "view", "weights"],
-)
-def test_a_checkpoint_of_another_training_is_refused(trained: Trained, *, changes: Any, name: str) -> None:
-    other = replace(trained.plan, **changes)
-
-    with pytest.raises(TrainingError, match=f"belongs to another {name}; choose another --out"):
-        held_training(trained.checkpoint.parent, marks(other, trained.splits), resume=True)
-
-
-def test_a_checkpoint_of_another_task_is_refused(trained: Trained) -> None:
-    other = replace(trained.plan, task=trained.plan.task.model_copy(update={"version": "2"}))
-
-    with pytest.raises(TrainingError, match="belongs to another task"):
-        held_training(trained.checkpoint.parent, marks(other, trained.splits), resume=True)
-
-
-@pytest.mark.parametrize("split", ["train", "val"])
-def test_a_checkpoint_of_another_index_is_refused(trained: Trained, *, split: str) -> None:
-    films = trained.splits[split]
-    truth = films.truth.copy()
-    truth[3, 1] = ~truth[3, 1]
-
-    with pytest.raises(TrainingError, match="belongs to another index"):
-        run(
-            trained,
-            trained.checkpoint.parent,
-            resume=True,
-            splits={**trained.splits, split: replace(films, truth=truth)},
-        )
-
-
-def test_films_may_move_between_two_runs(trained: Trained, tmp_path: Path) -> None:
-    moved = {
-        split: replace(films, files=[tmp_path / file.name for file in films.files])
-        for split, films in trained.splits.items()
-    }
-
-    assert run(trained, trained.checkpoint.parent, resume=True, splits=moved) == trained.checkpoint
-
-
-@pytest.mark.parametrize("length", [0, 100, 5000])
-def test_a_torn_checkpoint_is_said_in_a_sentence(trained: Trained, tmp_path: Path, *, length: int) -> None:
-    (tmp_path / "checkpoint.pt").write_bytes(trained.checkpoint.read_bytes()[:length])
-
-    with pytest.raises(TrainingError, match=r"checkpoint\.pt in .* is torn, or no checkpoint"):
-        run(trained, tmp_path, resume=True)
-
-
-def test_a_checkpoint_of_an_earlier_version_goes_on(trained: Trained, tmp_path: Path) -> None:
-    """It knew fewer keys of recipe and task, and neither view nor index; its weights were those of the last epoch."""
-    plan = replace(trained.plan, recipe=Recipe(network="small", seed=7, stages=[FIRST, LAST]))
-    with pytest.raises(CutOffError):
-        train(plan, splits=trained.splits, out=tmp_path, progress=Killer(2), build=small)
-    content = held(tmp_path / "checkpoint.pt")
-    early = {name: content[name] for name in ("recipe", "task", "network", "optimizer", "history")}
-    early["recipe"] = {name: early["recipe"][name] for name in ("network", "seed", "dropout", "weight_decay", "stages")}
-    early["history"] = [{name: epoch[name] for name in epoch if name != "stage"} for epoch in early["history"]]
-    torch.save(early, tmp_path / "checkpoint.pt")
-
-    resumed = train(plan, splits=trained.splits, out=tmp_path, progress=silent, resume=True, build=small)
-
-    whole = train(plan, splits=trained.splits, out=tmp_path / "whole", progress=silent, build=small)
-    assert_same_tensors(held(resumed)["network"], held(whole)["network"])
-
-
-@pytest.mark.parametrize("split", ["train", "val"])
-def test_an_index_without_a_split_is_refused(trained: Trained, tmp_path: Path, *, split: str) -> None:
-    splits = {name: films for name, films in trained.splits.items() if name != split}
-
-    with pytest.raises(TrainingError, match=f"no films in the split '{split}'"):
-        run(trained, tmp_path, splits=splits)
-
-
-@pytest.mark.parametrize("split", ["train", "val"])
-@pytest.mark.parametrize("every", [False, True], ids=["no film", "every film"])
-def test_a_label_that_cannot_be_learned_is_refused_by_its_name(
-    trained: Trained, tmp_path: Path, *, split: str, every: bool
-) -> None:
-    truth = trained.splits[split].truth.copy()
-    truth[:, [1, 3]] = every
-    splits = {**trained.splits, split: replace(trained.splits[split], truth=truth)}
-
-    with pytest.raises(TrainingError, match=f"of the split '{split}' has the labels mass, other; leave them out"):
-        run(trained, tmp_path, splits=splits)
-
-
-def one_hot(films: Films, labels: Sequence[int]) -> Films:
-    """The same films, of which exactly one of these labels in turn holds."""
-    return replace(films, truth=np.eye(LABELS, dtype=bool)[np.resize(labels, len(films))])
-
-
-@pytest.mark.parametrize("split", ["train", "val"])
-def test_where_one_label_holds_validation_may_lack_some_and_says_so(
-    trained: Trained, tmp_path: Path, *, split: str
-) -> None:
-    task = trained.plan.task.model_copy(update={"activation": "softmax"})
-    labels = {"train": range(LABELS), "val": range(LABELS), split: [0, 1, 2]}
-    splits = {name: one_hot(films, list(labels[name])) for name, films in trained.splits.items()}
-    told: list[str] = []
-
-    def begin_training() -> None:
-        train(
-            replace(trained.plan, task=task),
-            splits=splits,
-            out=tmp_path,
-            progress=lambda what, done, total: told.append(what),
-            build=small,
-        )
-
-    if split == "train":
-        with pytest.raises(TrainingError, match="of the split 'train' has the labels other"):
-            begin_training()
-    else:
-        begin_training()
-        assert told[0] == "The split 'val' has no other: the AUROC is that of the other labels."
-
-
-def test_a_file_of_weights_that_is_not_there_is_said(trained: Trained, tmp_path: Path) -> None:
-    plan = replace(trained.plan, weights=tmp_path / "gone.pt")
-
-    with pytest.raises(TrainingError, match=r"no file of weights gone\.pt in"):
-        train(plan, splits=trained.splits, out=tmp_path / "out", progress=silent, build=small)
-
-
-def test_weights_of_a_label_that_the_task_lacks_are_refused(trained: Trained, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="label_weights name hernia; the task has: effusion, mass"):
-        run(trained, tmp_path, label_weights={"hernia": 3.0})
-
-
-def test_a_stage_without_a_whole_batch_is_refused(trained: Trained, tmp_path: Path) -> None:
-    stages = [FIRST.model_copy(update={"batch": N + 2})]
-
-    with pytest.raises(TrainingError, match=f"less than one batch of {N + 2} films"):
-        run(trained, tmp_path, stages=stages)
-
-
-def test_a_stage_too_small_for_the_network_is_refused(trained: Trained, tmp_path: Path) -> None:
-    def large(plan: Plan, *, fresh: bool) -> ReadingNetwork:
-        return ReadingNetwork(SmallFeatures(), PooledHead(6, LABELS), smallest_px=63)
-
-    with pytest.raises(TrainingError, match=r"small needs an input of at least 63 pixels, and a stage .* 32 x 32"):
-        train(trained.plan, splits=trained.splits, out=tmp_path, progress=silent, build=large)
-
-
-def test_a_batch_that_processes_cannot_divide_is_refused(trained: Trained, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="A batch of 4 films cannot be divided among 3 processes"):
-        run(trained, tmp_path, machine=Machine(processes=3))
-
-
 def test_a_loss_that_is_no_number_stops_the_training(trained: Trained, tmp_path: Path) -> None:
     stages = [FIRST.model_copy(update={"learning_rate": 1e30})]
 
@@ -466,26 +250,9 @@ def test_memory_that_does_not_suffice_is_said_with_what_to_change(trained: Train
         train(trained.plan, splits=trained.splits, out=tmp_path, progress=silent, build=greedy)
 
 
-def test_a_full_disk_leaves_the_last_checkpoint(trained: Trained, tmp_path: Path) -> None:
-    (tmp_path / "checkpoint.pt").write_bytes(b"the last one")
-
-    with nearly_full_disk(), pytest.raises(OSError, match="too large"):
-        save_checkpoint(held(trained.checkpoint), tmp_path)
-
-    assert (tmp_path / "checkpoint.pt").read_bytes() == b"the last one"
-
-
 def test_films_that_cannot_be_read_stop_the_training(trained: Trained, tmp_path: Path) -> None:
     films = trained.splits["val"]
     splits = {**trained.splits, "val": replace(films, files=[*films.files[:-1], tmp_path / "gone.png"])}
 
     with pytest.raises(TrainingError, match=r"1 of 12 images cannot be read; the first is gone\.png"):
         run(trained, tmp_path, splits=splits)
-
-
-@pytest.mark.parametrize(("size", "rows", "columns"), [(64, 64, 48), (128, 128, 96), (32, 32, 32)])
-def test_a_stage_keeps_the_proportions_of_the_input(size: int, rows: int, *, columns: int) -> None:
-    """Of 64 by 48 pixels; no side gets shorter than 32."""
-    small_input = resized(SMALL, size)
-
-    assert (small_input.rows, small_input.columns) == (rows, columns)
