@@ -207,7 +207,7 @@ def test_one_sentence_names_every_broken_field(tmp_path: Path) -> None:
 
 
 def test_a_missing_task_file_is_said_by_name_and_folder(tmp_path: Path) -> None:
-    with pytest.raises(TaskError, match=r"no task file task\.toml in"):
+    with pytest.raises(TaskError, match=r"The task task\.toml is not in"):
         read_task(tmp_path / "task.toml")
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from rakurs.errors import TaskError
+from rakurs.errors import RakursError, TaskError
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=64)]
 Titles = dict[Literal["en", "ru"], str]
+Declared = TypeVar("Declared", bound=BaseModel)
 
 
 class _Declaration(BaseModel):
@@ -156,12 +157,35 @@ def read_task(path: Path) -> Task:
     Raises:
         TaskError: the file is missing, is not TOML, or breaks a rule; the sentence names each broken field.
     """
+    return declared_as(Task, read_toml(path, kind="task", error=TaskError), path=path, kind="task", error=TaskError)
+
+
+def read_toml(path: Path, *, kind: str, error: type[RakursError]) -> dict[str, Any]:
+    """What a declaration in TOML says, before it is checked; `kind` is what it declares, in words.
+
+    Raises:
+        RakursError: the file is missing or not TOML; of the given type.
+    """
     try:
-        return Task.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise TaskError(f"There is no task file {path.name} in {path.parent}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TaskError(f"{path.name} is not valid TOML: {error}.") from None
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'task'}: {fault['msg']}" for fault in error.errors())
-        raise TaskError(f"{path.name} is not a valid task: {faults}.") from None
+        raise error(f"The {kind} {path.name} is not in {path.parent}.") from None
+    except OSError as fault:
+        raise error(f"The {kind} {path.name} in {path.parent} cannot be read: {fault.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise error(f"{path.name} is not valid TOML: {fault}.") from None
+
+
+def declared_as(
+    model: type[Declared], content: Mapping[str, Any], *, path: Path, kind: str, error: type[RakursError]
+) -> Declared:
+    """The checked value of a declaration that `path` holds.
+
+    Raises:
+        RakursError: it breaks a rule; of the given type, and the sentence names each broken field.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as broken:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc'])) or kind}: {fault['msg']}" for fault in broken.errors())
+        raise error(f"{path.name} is not a valid {kind}: {faults}.") from None

@@ -106,7 +106,7 @@ def test_a_recipe_and_a_caller_that_name_no_network_are_refused(tmp_path: Path) 
 
 
 def test_a_missing_recipe_is_said_by_name_and_folder(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"no recipe recipe\.toml in"):
+    with pytest.raises(TrainingError, match=r"The recipe recipe\.toml is not in"):
         read_recipe(tmp_path / "recipe.toml")
 
 

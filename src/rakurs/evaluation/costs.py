@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from rakurs.errors import UsageError
 from rakurs.evaluation.answers import BoolArray, Float64Array
 from rakurs.evaluation.intervals import Interval
 from rakurs.evaluation.resamples import draw_resamples, interval_of, resampled_means
 from rakurs.study import FloatArray
-from rakurs.task import Task
+from rakurs.task import Task, declared_as, read_toml
 
 
 class _Rule(BaseModel):
@@ -51,13 +50,8 @@ def read_costs(path: Path, task: Task) -> Costs:
     """
     if task.activation != "softmax":
         raise UsageError(f"Costs are of one answer for a study, but of the labels of '{task.name}' several may hold.")
-    try:
-        held = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-        raise UsageError(f"{path.name} in {path.parent} cannot be read as TOML.") from None
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise UsageError(f"{path.name} is no table of costs: {faults}.") from None
+    content = read_toml(path, kind="table of costs", error=UsageError)
+    held = declared_as(_File, content, path=path, kind="table of costs", error=UsageError)
     return _costs(held, [label.name for label in task.labels], task=task)
 
 

@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 import shutil
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rakurs.errors import TrainingError
 from rakurs.evaluation.films import Progress
@@ -24,7 +23,7 @@ from rakurs.evaluation.views import answer_studies, fuse_studies
 from rakurs.inference.fusion import activate
 from rakurs.pack import read_pack, write_measured
 from rakurs.study import FloatArray
-from rakurs.task import Name, Task, read_task
+from rakurs.task import Name, Task, declared_as, read_task, read_toml
 from rakurs.training.checkpoint import HISTORY, Plan
 from rakurs.training.loop import train
 from rakurs.training.machine import Machine
@@ -112,13 +111,8 @@ def read_experiment(path: Path) -> Experiment:
     Raises:
         TrainingError: the file is missing, is not TOML, or breaks a rule.
     """
-    try:
-        return Experiment.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise TrainingError(f"{path.name} in {path.parent} cannot be read as TOML: {error}.") from None
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'it'}: {fault['msg']}" for fault in error.errors())
-        raise TrainingError(f"{path.name} is no experiment: {faults}.") from None
+    content = read_toml(path, kind="experiment", error=TrainingError)
+    return declared_as(Experiment, content, path=path, kind="experiment", error=TrainingError)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

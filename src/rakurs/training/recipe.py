@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from rakurs.errors import TrainingError
-from rakurs.task import Task
+from rakurs.task import Task, declared_as, read_toml
 
 SMALLEST_STAGE_PX = 128
 """Below this, films lose what they are read for; a first stage at half the size is not smaller."""
@@ -87,20 +86,11 @@ def read_recipe(path: Path, *, network: str | None = None) -> Recipe:
     Raises:
         TrainingError: the file is missing, is not TOML, or breaks a rule, or no network is named.
     """
-    try:
-        declared = tomllib.loads(path.read_text(encoding="utf-8"))
-        if network is None and "network" not in declared:
-            raise TrainingError(
-                f"{path.name} names no network; give --network, or add one: `rakurs networks` lists them."
-            )
-        return Recipe.model_validate(declared if network is None else {**declared, "network": network})
-    except FileNotFoundError:
-        raise TrainingError(f"There is no recipe {path.name} in {path.parent}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TrainingError(f"{path.name} is not valid TOML: {error}.") from None
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise TrainingError(f"{path.name} is not a valid recipe: {faults}.") from None
+    declared = read_toml(path, kind="recipe", error=TrainingError)
+    if network is None and "network" not in declared:
+        raise TrainingError(f"{path.name} names no network; give --network, or add one: `rakurs networks` lists them.")
+    named = declared if network is None else {**declared, "network": network}
+    return declared_as(Recipe, named, path=path, kind="recipe", error=TrainingError)
 
 
 def default_recipe(network: str, task: Task, *, films: int) -> Recipe:
