@@ -8,14 +8,17 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy.stats import t as student  # type: ignore[import-untyped]
 from sklearn.linear_model import LogisticRegression
 
 from rakurs.errors import Refusal
 from rakurs.evaluation.gate_limits import (
+    FEW,
     PASSED_SHARE,
     RIDGE,
     SMALLEST_PROBE_LIMIT,
     distances,
+    expected_within,
     fit_probe,
     measure_gate,
     postures,
@@ -250,3 +253,32 @@ def test_where_no_posture_is_wrong_there_is_no_probe_and_nothing_beyond_the_limi
     assert gate.reach == gate.distance
     assert (distances(upright) <= gate.distance).mean() >= PASSED_SHARE
     assert list(postures(TASK.model_copy(update={"wrong_postures": []}))) == ["upright"]
+
+
+@pytest.mark.parametrize("n", [5, 20, 60])
+def test_few_images_say_where_the_next_one_lies_as_often_as_promised(n: int) -> None:
+    generator = np.random.default_rng(0)
+    drawn = np.exp(0.5 + 0.2 * generator.normal(size=(4000, n + 1)))
+
+    within = [after <= expected_within(seen) for *seen, after in drawn]
+
+    assert np.mean(within) == pytest.approx(PASSED_SHARE, abs=0.004)
+
+
+def test_the_bound_for_few_images_is_that_of_students_t() -> None:
+    seen = np.exp(np.random.default_rng(0).normal(size=20))
+
+    logs = np.log(seen)
+    t = student.ppf(PASSED_SHARE, 19)
+    assert np.log(expected_within(seen)) == pytest.approx(
+        logs.mean() + t * logs.std(ddof=1) * np.sqrt(21 / 20), rel=1e-3
+    )
+
+
+def test_few_images_widen_the_gate_and_many_do_not() -> None:
+    images = np.random.default_rng(0).normal(size=(FEW, WIDTH)).astype(np.float32)
+
+    few, many = (measure_gate({"upright": group}, {"all": group}) for group in (images[: FEW - 1], images))
+
+    assert few.distance == pytest.approx(expected_within(distances(images[: FEW - 1])))
+    assert many.distance == pytest.approx(distances(images).max(), rel=1e-5)

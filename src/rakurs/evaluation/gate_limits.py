@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ from rakurs.task import Task
 
 PASSED_SHARE = 0.995
 """Of each group of films that must pass, the share within the limit: at most 1 % false refusals, with a margin."""
+
+FEW = 100
+"""Of fewer images not even the farthest tells where 99.5 % of others would lie; see `expected_within`."""
 
 RIDGE = 1e-2
 NEWTON_STEPS = 12
@@ -43,7 +47,8 @@ def measure_gate(by_posture: Mapping[str, FloatArray], accepted: Mapping[str, Fl
     of films that must pass (films of each source, of other hospitals), upright. Where no posture is
     wrong, there is no probe, and nothing lies between what is read and what is unlike it.
     """
-    distance = _largest([distances(embedding) for embedding in accepted.values()])
+    held = [distances(embedding) for embedding in accepted.values()]
+    distance = max([_largest(held), *(expected_within(group) for group in held if 1 < len(group) < FEW)])
     if set(by_posture) == {UPRIGHT}:
         return Gate(distance=distance, reach=distance)
     turned = np.concatenate([distances(embedding) for kind, embedding in by_posture.items() if kind != UPRIGHT])
@@ -60,6 +65,18 @@ def _largest(groups: Sequence[npt.NDArray[np.floating[Any]]]) -> float:
     """The smallest limit that lets `PASSED_SHARE` of every group pass, and the film on its edge."""
     edge = max(float(np.quantile(group, PASSED_SHARE, method="higher")) for group in groups)
     return float(np.nextafter(np.float32(edge), np.float32(np.inf)))
+
+
+def expected_within(seen: npt.NDArray[np.float64]) -> float:
+    """Within which distance the next image lies with the probability `PASSED_SHARE`, by those seen, (n,) with n > 1.
+
+    The one-sided prediction bound of normal log distances: mean + t * deviation * sqrt(1 + 1 / n); Student's t with
+    n - 1 degrees of freedom by the expansion of Fisher and Cornish, Technometrics 2:209 (1960).
+    """
+    logs, n = np.log(seen), len(seen)
+    z = NormalDist().inv_cdf(PASSED_SHARE)
+    t = z + (z**3 + z) / (4 * (n - 1)) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * (n - 1) ** 2)
+    return float(np.exp(logs.mean() + t * logs.std(ddof=1) * np.sqrt(1 + 1 / n)))
 
 
 def distances(embedding: FloatArray) -> npt.NDArray[np.float64]:
