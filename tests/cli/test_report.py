@@ -143,6 +143,24 @@ def test_an_uncalibrated_page_gives_scores_and_says_that_they_are_no_probabiliti
     assert not re.search(r'class="number">[^<]*<span lang="en">[\d.]+%', page)
 
 
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+def test_the_answer_stands_above_the_findings_where_exactly_one_label_holds(
+    film: Path, tmp_path: Path, *, activation: str
+) -> None:
+    folder = write_pack(tmp_path / "pack")
+    task = folder / "task.toml"
+    task.write_text(task.read_text(encoding="utf-8").replace('"sigmoid"', f'"{activation}"'), encoding="utf-8")
+
+    CliRunner().invoke(rakurs_command, ["read", str(film), "--pack", str(folder), "--out", str(tmp_path / "out")])
+
+    [path] = (tmp_path / "out").glob("*/report.html")
+    page = path.read_text(encoding="utf-8")
+    assert ('class="answer"' in page) == (activation == "softmax")
+    if activation == "softmax":
+        said = page[page.index('class="answer"') : page.index('id="findings"')]
+        assert any(english in said and russian in said for english, russian, _ in LABELS.values())
+
+
 def test_a_refused_study_says_why_in_both_languages_and_that_this_is_no_sign_of_health(
     call: Call, tmp_path: Path
 ) -> None:

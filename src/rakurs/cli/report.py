@@ -123,6 +123,7 @@ def _answers(reading: Document, *, pack: Pack, outcome: Reading, images: Mapping
     ordered = [of_label[finding["label"]] for finding in findings]
     return {
         "calibrated": pack.calibrated,
+        "answer": None if reading["answer"] is None else _title(_label(pack.task, reading["answer"])),
         "views": [_view(view, image, findings=ordered, task=pack.task) for view, image in images.items()],
         "findings": [_finding(finding, pack) for finding in findings],
         "points": [_rule(point) for point, _ in points_of(pack, findings[0]["label"])],

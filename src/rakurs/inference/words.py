@@ -10,6 +10,7 @@ LANGUAGES: Final = ("en", "ru")
 WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "support": ("Decision support, not a diagnosis", "Поддержка решения врача, не диагноз"),
     "language": ("Language", "Язык"),
+    "answer": ("Answer", "Ответ"),
     "findings": ("Findings", "Находки"),
     "finding": ("Finding", "Находка"),
     "probability": ("Probability", "Вероятность"),
